@@ -1,0 +1,1 @@
+"""Datasets as LightningDataModules over prepared arrays."""

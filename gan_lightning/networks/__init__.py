@@ -1,0 +1,1 @@
+"""Generators and discriminators: plain torch, knowing nothing of norms, losses or Lightning."""
