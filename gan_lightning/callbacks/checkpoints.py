@@ -1,0 +1,130 @@
+"""Checkpoints of whole iterations, written so that no moment of a kill can spoil them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback, Checkpoint
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+from lightning.pytorch.utilities import rank_zero_info
+
+
+def checkpoint_folder(run: str | Path) -> Path:
+    """Where the checkpoints of a run are."""
+    return Path(run) / "checkpoints"
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes a checkpoint beside its place, flushes it to disk and renames it.
+
+    Lightning's own goes through the system's temporary folder, from which a move is a copy when
+    that is another file system: killed in the middle, it leaves half a checkpoint.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: object = None
+    ) -> None:
+        """Saves to ``path``, which holds the old or the new checkpoint at every moment."""
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        new = target.with_name(target.name + ".new")
+        with new.open("wb") as file:
+            torch.save(checkpoint, file)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(target)
+
+
+class Checkpoints(Checkpoint):
+    """Saves ``checkpoints/last.ckpt`` in the run's folder at regular iterations and at the end.
+
+    Args:
+        every_n_steps: Generator updates between two saves of ``last.ckpt``; 0 saves it only at the
+            end.
+        keep_every_n_steps: Generator updates between two checkpoints that are kept, as
+            ``step=00010000.ckpt``; 0 keeps none but the last.
+    """
+
+    def __init__(self, every_n_steps: int = 1000, keep_every_n_steps: int = 0) -> None:
+        self.every_n_steps = every_n_steps
+        self.keep_every_n_steps = keep_every_n_steps
+        self.last_model_path = ""
+        self._seen = 0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Starts counting where the run does."""
+        self._seen = trainer.global_step
+
+    def on_train_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        """Saves if an interval ended in this training step."""
+        before, self._seen = self._seen, trainer.global_step
+        folder = checkpoint_folder(trainer.default_root_dir)
+        if _crossed(before, self._seen, self.keep_every_n_steps):
+            trainer.save_checkpoint(folder / f"step={self._seen:08d}.ckpt")
+        at_end = 0 < trainer.max_steps <= self._seen
+        if at_end or _crossed(before, self._seen, self.every_n_steps):
+            self.save_last(trainer)
+
+    def save_last(self, trainer: Trainer) -> None:
+        """Saves ``last.ckpt`` now."""
+        path = checkpoint_folder(trainer.default_root_dir) / "last.ckpt"
+        trainer.save_checkpoint(path)
+        self.last_model_path = str(path)
+
+
+def _crossed(before: int, now: int, interval: int) -> bool:
+    return interval > 0 and now // interval > before // interval
+
+
+class GracefulStop(Callback):
+    """On SIGTERM, SIGINT or SIGUSR1, finishes the iteration, saves and exits with 128 + signal.
+
+    Under several processes, all learn of the signal within ``CHECK_EVERY`` iterations, because
+    asking each other costs a round trip. A second signal ends the process at once.
+    """
+
+    SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+    CHECK_EVERY = 10
+
+    def __init__(self) -> None:
+        self._received = 0
+        self._previous: dict[signal.Signals, Any] = {}
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Takes the signals over from Lightning, which would save in the middle of an iteration."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        self._previous = {s: signal.signal(s, self._note) for s in self.SIGNALS}
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self._received = number
+        signal.signal(number, signal.SIG_DFL)
+
+    def on_train_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        """Stops, if a signal came to any of the processes."""
+        if trainer.world_size > 1 and trainer.global_step % self.CHECK_EVERY:
+            return
+        if not trainer.strategy.reduce_boolean_decision(bool(self._received), all=False):
+            return
+        checkpoint = trainer.checkpoint_callback
+        assert isinstance(checkpoint, Checkpoints)
+        checkpoint.save_last(trainer)
+        rank_zero_info(
+            f"\nStopped by a signal after iteration {trainer.global_step}; saved "
+            f"{checkpoint.last_model_path}\nGo on with: gan fit --run {trainer.default_root_dir} "
+            "--ckpt_path last"
+        )
+        raise SystemExit(128 + (self._received or signal.SIGTERM))
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Gives the signals back."""
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        self._previous = {}

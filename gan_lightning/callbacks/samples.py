@@ -1,0 +1,92 @@
+"""Images of the generator, over time and on demand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import BasePredictionWriter, Callback
+from PIL import Image
+from torch import Tensor
+from torchvision.utils import make_grid
+
+from gan_lightning.gan import GAN
+
+
+def save_grid(images: Tensor, path: Path, columns: int) -> None:
+    """Saves uint8 images ``(N, C, H, W)`` as one PNG, small ones enlarged to be seen."""
+    grid = make_grid(images, nrow=columns, padding=1).permute(1, 2, 0).cpu().numpy()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    factor = max(1, 64 // images.shape[-1])
+    picture = Image.fromarray(grid)
+    size = (picture.width * factor, picture.height * factor)
+    picture.resize(size, Image.Resampling.NEAREST).save(path)
+
+
+class SampleGrid(Callback):
+    """Saves a grid of images of the same latents, again and again, to the run's ``samples/``.
+
+    Args:
+        every_n_steps: Generator updates between two grids; 0 makes one only at the end.
+        rows: Rows of the grid.
+        columns: Columns of the grid.
+        seed: Which latents.
+    """
+
+    def __init__(
+        self, every_n_steps: int = 1000, rows: int = 8, columns: int = 10, seed: int = 0
+    ) -> None:
+        self.every_n_steps = every_n_steps
+        self.rows, self.columns = rows, columns
+        self.seed = seed
+        self._seen = 0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Starts counting where the run does."""
+        self._seen = trainer.global_step
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        *args: Any,  # noqa: ANN401
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
+        """Saves if an interval ended in this training step, and at the end."""
+        before, self._seen = self._seen, trainer.global_step
+        n = self.every_n_steps
+        due = n > 0 and self._seen // n > before // n
+        if (due or 0 < trainer.max_steps <= self._seen) and trainer.is_global_zero:
+            assert isinstance(pl_module, GAN)
+            path = Path(trainer.default_root_dir, "samples", f"step={self._seen:08d}.png")
+            images = pl_module.sample(self.rows * self.columns, self.seed)
+            save_grid(images, path, self.columns)
+
+
+class SavePredictions(BasePredictionWriter):
+    """Writes what ``gan predict`` makes: ``predictions/images.npz``, and a grid of the first 100.
+
+    The npz holds ``images``, uint8 ``(N, H, W, C)``, as ``gan evaluate`` reads them.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(write_interval="epoch")
+
+    def write_on_epoch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        predictions: Any,  # noqa: ANN401 (nested by the number of loaders)
+        batch_indices: Any,  # noqa: ANN401
+    ) -> None:
+        """Writes this process's images; with several, each writes a file of its own."""
+        folder = Path(trainer.default_root_dir, "predictions")
+        images = torch.cat(list(predictions)).cpu()
+        suffix = f"-{trainer.global_rank}" if trainer.world_size > 1 else ""
+        folder.mkdir(parents=True, exist_ok=True)
+        np.savez(folder / f"images{suffix}.npz", images=images.permute(0, 2, 3, 1).numpy())
+        save_grid(images[:100], folder / f"images{suffix}.png", columns=10)
+        print(f"Saved {len(images)} images to {folder}")

@@ -1,0 +1,102 @@
+"""The standard CNN of both papers (SNGAN Table 3; BSSN Tables 2 and 3)."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from gan_lightning.errors import UserError
+from gan_lightning.networks.base import Generator
+
+INIT_STD = 0.02
+"""Standard deviation of every initial weight (BSSN's code)."""
+
+
+def _check(image_shape: tuple[int, int, int], width: int, name: str) -> None:
+    _, height, wide = image_shape
+    if height % 8 or wide % 8 or not height or not wide:
+        raise UserError(
+            f"{name} takes images whose sides are multiples of 8, because it halves or doubles "
+            f"them three times; got {height}x{wide}. Choose another image size or network"
+        )
+    if width < 1:
+        raise UserError(f"width of {name} must be >= 1, got {width}")
+
+
+class CNNGenerator(Generator):
+    """Linear, then three deconvolutions that double the size, then a convolution and tanh.
+
+    Args:
+        image_shape: ``(channels, height, width)``; both sides multiples of 8.
+        latent_dim: Number of components of a latent; 128 in both papers.
+        width: Channels of the last hidden layer; the others have 8, 4 and 2 times as many. 64 in
+            both papers.
+    """
+
+    def __init__(
+        self, image_shape: tuple[int, int, int], latent_dim: int = 128, width: int = 64
+    ) -> None:
+        super().__init__(image_shape, latent_dim)
+        _check(image_shape, width, "CNNGenerator")
+        channels, height, wide = image_shape
+        self.first = (8 * width, height // 8, wide // 8)
+        self.linear = nn.Linear(latent_dim, 8 * width * (height // 8) * (wide // 8))
+        layers: list[nn.Module] = [nn.BatchNorm2d(8 * width), nn.ReLU()]
+        for before, after in pairwise((8 * width, 4 * width, 2 * width, width)):
+            layers += [
+                nn.ConvTranspose2d(before, after, kernel_size=4, stride=2, padding=1),
+                nn.BatchNorm2d(after),
+                nn.ReLU(),
+            ]
+        layers += [nn.ConvTranspose2d(width, channels, kernel_size=3, padding=1), nn.Tanh()]
+        self.layers = nn.Sequential(*layers)
+        for module in self.modules():
+            if isinstance(module, nn.Linear | nn.ConvTranspose2d):
+                nn.init.normal_(module.weight, std=INIT_STD)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Makes images in [-1, 1], ``(N, latent_dim) -> (N, channels, height, width)``."""
+        images: Tensor = self.layers(self.linear(z).unflatten(1, self.first))
+        return images
+
+
+class CNNDiscriminator(nn.Module):
+    """Seven convolutions with LeakyReLU(0.1), then a linear layer.
+
+    Args:
+        image_shape: ``(channels, height, width)``; both sides multiples of 8.
+        width: Channels of the first layer; the later ones have up to 8 times as many. 64 in both
+            papers.
+    """
+
+    def __init__(self, image_shape: tuple[int, int, int], width: int = 64) -> None:
+        super().__init__()
+        _check(image_shape, width, "CNNDiscriminator")
+        channels, height, wide = image_shape
+        layers: list[nn.Module] = []
+        before = channels
+        for after, stride in ((1, 1), (1, 2), (2, 1), (2, 2), (4, 1), (4, 2), (8, 1)):
+            kernel = 3 if stride == 1 else 4
+            layers += [
+                nn.Conv2d(before, after * width, kernel, stride, padding=1),
+                nn.LeakyReLU(0.1),
+            ]
+            before = after * width
+        self.features = nn.Sequential(*layers)
+        self.linear = nn.Linear(8 * width * (height // 8) * (wide // 8), 1)
+        for module in self.features:
+            if isinstance(module, nn.Conv2d):
+                # TensorFlow's truncated normal, of BSSN's code, cuts at two standard deviations.
+                nn.init.trunc_normal_(module.weight, std=INIT_STD, a=-2 * INIT_STD, b=2 * INIT_STD)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+        nn.init.normal_(self.linear.weight, std=INIT_STD)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits, ``(N, channels, height, width) -> (N, 1)``."""
+        logits: Tensor = self.linear(self.features(images).flatten(1))
+        return logits
