@@ -1,1 +1,8 @@
-"""Datasets as LightningDataModules over prepared arrays."""
+"""Datasets: prepared once into one array, sampled by position, turned into floats on the device."""
+
+from gan_lightning.data.base import ImageData
+from gan_lightning.data.bundled import digits
+from gan_lightning.data.loading import Batch
+from gan_lightning.data.torchvision_sets import cifar10, mnist, stl10
+
+__all__ = ["Batch", "ImageData", "cifar10", "digits", "mnist", "stl10"]

@@ -1,0 +1,276 @@
+"""The DataModule that every dataset shares."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningDataModule, Trainer
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from gan_lightning.data.loading import (
+    Batch,
+    DeviceCache,
+    Elements,
+    HostImages,
+    Picker,
+    Picks,
+    Pixels,
+    SpanPicks,
+    Spans,
+    to_batch,
+)
+from gan_lightning.data.prepare import prepare
+from gan_lightning.data.prepared import Prepared, open_prepared
+from gan_lightning.data.sampling import Draw, Epochs, Replacement
+from gan_lightning.data.source import Source
+from gan_lightning.errors import UserError
+
+Split = Literal["train", "test"]
+
+
+class ImageData(LightningDataModule, ABC):
+    """Images for training GANs: prepared once into one array, sampled by position.
+
+    The batch of generator update ``t`` depends on ``(seed, t, rank)`` alone: an interrupted run
+    that goes on sees what it would have seen. A subclass says what the images are and how to read
+    them; everything else is here.
+
+    Args:
+        root: Folder of the dataset.
+        batch_size: Images per discriminator update and process.
+        num_workers: Processes that read batches ahead, when the images are not on the device.
+        seed: Seed of the sampling.
+        sampling: "replacement" draws each batch uniformly from all images, as the papers' code
+            does; "epoch" passes through a fresh permutation each epoch.
+        flip: Mirror each image left-right with chance 1/2. The papers don't.
+        device_cache: Keep the whole array on the device of the networks: "auto" when it fits the
+            budget, "always", or "never". The images are the same either way.
+        device_cache_gib: The budget of "auto", in GiB.
+        download: Download the dataset into ``root`` if it isn't there.
+        skip_bad: Leave out images that cannot be used, and report them, instead of stopping.
+        num_predict: Number of images that prediction generates.
+        prepared_root: Where prepared arrays are written, if not into ``root``.
+    """
+
+    image_shape: tuple[int, int, int]
+    """``(C, H, W)`` of every image."""
+    value_range: tuple[float, float] = (-1.0, 1.0)
+    """What the bytes 0 and 255 become."""
+    num_classes: int | None = None
+    """Number of classes, None where images have no labels."""
+    name: str
+    """The dataset's name, that of its class."""
+
+    splits: ClassVar[tuple[Split, ...]] = ("train",)
+    """The splits that the dataset has."""
+    counts: ClassVar[dict[Split, int]] = {}
+    """Number of images that each split must have, where that is known."""
+    contents: ClassVar[str]
+    """What ``root`` should hold, for the message when it doesn't."""
+    preprocessing: str
+    """What is done to each image. Changes whenever the pixels would."""
+
+    def __init__(
+        self,
+        root: str = "data",
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int = 0,
+        sampling: Literal["replacement", "epoch"] = "replacement",
+        flip: bool = False,
+        device_cache: Literal["auto", "always", "never"] = "auto",
+        device_cache_gib: float = 4.0,
+        download: bool = False,
+        skip_bad: bool = False,
+        num_predict: int = 64,
+        prepared_root: str | None = None,
+    ) -> None:
+        super().__init__()
+        _at_least("batch_size", batch_size, 1)
+        _at_least("num_workers", num_workers, 0)
+        _at_least("seed", seed, 0)
+        _at_least("device_cache_gib", device_cache_gib, 0)
+        _at_least("num_predict", num_predict, 1)
+        self.name = type(self).__name__
+        self.root = Path(root)
+        self.batch_size = batch_size
+        self.num_workers = num_workers
+        self.seed = seed
+        self.sampling = sampling
+        self.flip = flip
+        self.device_cache = device_cache
+        self.device_cache_gib = device_cache_gib
+        self.download = download
+        self.skip_bad = skip_bad
+        self.num_predict = num_predict
+        self.prepared_root = self.root if prepared_root is None else Path(prepared_root)
+        self._opened: dict[str, Prepared] = {}
+        self._cache: DeviceCache | None = None
+
+    @abstractmethod
+    def files(self, split: Split) -> list[Path]:
+        """Lists what a split is read from, quickly; nothing if it isn't there.
+
+        When a name, size or modification time of these changes, an array prepared from them is
+        refused. When they are gone, the prepared array stands alone.
+        """
+
+    @abstractmethod
+    def source(self, split: Split) -> Source:
+        """Reads what is needed to prepare a split, downloading it if that was asked for.
+
+        Raises:
+            UserError: When the files are there but are not what they should be.
+        """
+
+    def folder(self, split: Split) -> Path:
+        """Returns the folder of a prepared split."""
+        return self.prepared_root / "gan_prepared" / self.name / split
+
+    # Before training
+
+    def prepare_data(self) -> None:
+        """Prepares each split that is not prepared yet; Lightning calls it on local rank 0."""
+        prepare(self)
+
+    def setup(self, stage: str | None = None) -> None:
+        """Memory-maps the training images."""
+        count = len(self._open("train").images)
+        if count < self.batch_size:
+            raise UserError(
+                f"--data.batch_size {self.batch_size} is more than the {count} images of "
+                f"{self.name}. Choose at most {count}."
+            )
+
+    def images(self, split: Split = "train") -> NDArray[np.uint8]:
+        """Returns the prepared images of a split, uint8 ``(count, C, H, W)``, memory-mapped."""
+        return self._open(split).images.transpose(0, 3, 1, 2)
+
+    def labels(self, split: Split = "train") -> NDArray[np.int64] | None:
+        """Returns the labels of a split, int64 ``(count,)``, or None without classes."""
+        return self._open(split).labels
+
+    def fingerprint(self, split: Split = "train") -> str:
+        """Returns dataset, preprocessing and checksum of a prepared split in one line."""
+        return self._open(split).fingerprint
+
+    def _open(self, split: Split) -> Prepared:
+        if split not in self.splits:
+            raise UserError(
+                f"--data {self.name} has no {split} split, only {', '.join(self.splits)}. "
+                "Choose a dataset that has one."
+            )
+        if split not in self._opened:
+            self._opened[split] = self.load(split)
+        return self._opened[split]
+
+    def load(self, split: Split) -> Prepared:
+        """Opens a prepared split."""
+        prepared = open_prepared(self.folder(split), self.name, split, self.preprocessing)
+        if self.num_classes is None:
+            prepared.labels = None
+        return prepared
+
+    # Training
+
+    def train_dataloader(self) -> Iterable[Picks | Pixels]:
+        """Returns the rest of the run as one epoch, from the trainer's position on."""
+        trainer = self._trainer()
+        spans = self._spans(trainer)
+        picker = self._picker(trainer)
+        device = trainer.strategy.root_device
+        prepared = self._open("train")
+        if self._fits(prepared, device):
+            self._cache = self._load_cache(prepared, device)
+            return SpanPicks(spans, picker)
+        return DataLoader(
+            HostImages(prepared, picker),
+            sampler=spans,
+            batch_size=None,
+            num_workers=self.num_workers,
+            pin_memory=device.type == "cuda",
+            persistent_workers=self.num_workers > 0,
+        )
+
+    def _trainer(self) -> Trainer:
+        assert self.trainer is not None, "training batches are addressed by a trainer's position"
+        if self.trainer.max_steps <= 0:
+            raise UserError(
+                f"--trainer.max_steps {self.trainer.max_steps}: training needs a number of "
+                "generator updates. Set --trainer.max_steps to at least 1."
+            )
+        return self.trainer
+
+    def _spans(self, trainer: Trainer) -> Spans:
+        step = getattr(trainer.lightning_module, "iterations_per_batch", 1)
+        done = trainer.fit_loop.epoch_loop.batch_progress.current.ready
+        return Spans(trainer.global_step, trainer.max_steps, step, done)
+
+    def _picker(self, trainer: Trainer) -> Picker:
+        module: Any = trainer.lightning_module
+        size = module.n_dis * self.batch_size
+        rank = trainer.global_rank
+        return Picker(self._draw(trainer, size), size, self.seed, rank, self.flip)
+
+    def _draw(self, trainer: Trainer, size: int) -> Draw:
+        count, rank = len(self._open("train").images), trainer.global_rank
+        if self.sampling == "epoch":
+            return Epochs(count, size, self.seed, rank, trainer.world_size)
+        return Replacement(count, size, self.seed, rank)
+
+    def _fits(self, prepared: Prepared, device: torch.device) -> bool:
+        if self.device_cache != "auto":
+            return self.device_cache == "always"
+        budget = self.device_cache_gib * 2**30
+        if device.type == "cuda":
+            budget = min(budget, torch.cuda.mem_get_info(device)[0] / 2)
+        return prepared.images.nbytes <= budget
+
+    def _load_cache(self, prepared: Prepared, device: torch.device) -> DeviceCache:
+        try:
+            return DeviceCache.load(prepared, device)
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            raise UserError(
+                f"--data.device_cache {self.device_cache}: the {prepared.images.nbytes / 2**30:.1f}"
+                f" GiB of {self.name} do not fit on {device}. Use --data.device_cache never."
+            ) from error
+
+    def on_after_batch_transfer(self, batch: object, dataloader_idx: int) -> object:
+        """Turns picks and bytes into a Batch, on the device."""
+        if isinstance(batch, Picks) and self._cache is not None:
+            batch = self._cache.take(batch)
+        if isinstance(batch, Pixels):
+            return to_batch(batch, self.value_range)
+        return batch
+
+    # Evaluation and prediction generate their own images
+
+    def val_dataloader(self) -> Iterable[Tensor]:
+        """Returns one element: a validation is one event."""
+        return Elements([torch.zeros(1)])
+
+    def test_dataloader(self) -> Iterable[Tensor]:
+        """Returns one element: a test is one event."""
+        return Elements([torch.zeros(1)])
+
+    def predict_dataloader(self) -> Iterable[Tensor]:
+        """Returns the numbers of the images to generate: this rank's, int64, batch by batch."""
+        rank, ranks = (
+            (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        )
+        return Elements(list(torch.arange(rank, self.num_predict, ranks).split(self.batch_size)))
+
+
+def _at_least(option: str, value: float, least: int) -> None:
+    if not value >= least:
+        raise UserError(f"--data.{option} {value} is not allowed. Choose at least {least}.")
+
+
+__all__ = ["Batch", "ImageData", "Split"]

@@ -1,0 +1,87 @@
+"""Preparing a dataset: every image is read once, and written into one array.
+
+The array grows in a folder ``<split>.part`` beside the place where it will lie, and gets its final
+name by one rename once it is complete and on the disk. A run that is killed leaves the part, and
+the next one goes on with it, after checking what is there. A lock lets one run work at a time.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from gan_lightning.data.prepared import Manifest, open_prepared, refusal, verify
+from gan_lightning.data.source import signature
+from gan_lightning.data.writing import locked, write
+from gan_lightning.errors import UserError
+
+if TYPE_CHECKING:
+    from gan_lightning.data.base import ImageData, Split
+
+
+def prepare(data: ImageData, processes: int = 0) -> None:
+    """Prepares each split of a dataset that is not prepared yet.
+
+    Args:
+        data: The dataset.
+        processes: Number of processes that decode images; 0 for one per available core.
+
+    Raises:
+        UserError: When the dataset is missing or damaged, when it can't be written, or when
+            something prepared is there that doesn't belong to it.
+    """
+    for split in data.splits:
+        if split == "train" or data.files(split) or data.folder(split).exists():
+            _prepare_split(data, split, processes or len(os.sched_getaffinity(0)))
+
+
+def _prepare_split(data: ImageData, split: Split, processes: int) -> None:
+    folder = data.folder(split)
+    if not folder.exists():
+        with locked(folder):
+            if not folder.exists():  # another run may have finished while this one waited
+                _write_split(data, split, processes)
+    _check(data, split)
+
+
+def _write_split(data: ImageData, split: Split, processes: int) -> None:
+    if not data.files(split) and not data.download:
+        raise UserError(
+            f"--data.root {data.root} does not hold {data.contents}. Point --data.root to the "
+            "folder that does, or download it with --data.download true."
+        )
+    source = data.source(split)
+    count, expected = len(source.items), data.counts.get(split)
+    if expected not in (None, count):
+        raise UserError(
+            f"--data.root {data.root} holds {count:,} {split} images of {data.name}, "
+            f"which has {expected:,}. Complete it and run again."
+        )
+    channels, height, width = data.image_shape
+    manifest = Manifest(
+        dataset=data.name,
+        split=split,
+        preprocessing=data.preprocessing,
+        source=signature(data.files(split), data.root),
+        shape=(count, height, width, channels),
+    )
+    write(source, manifest, data.folder(split), processes, data.skip_bad)
+
+
+def _check(data: ImageData, split: Split) -> None:
+    """Refuses an array that was prepared from other files than those that are there now."""
+    folder, files = data.folder(split), data.files(split)
+    open_prepared(folder, data.name, split, data.preprocessing)
+    if files and Manifest.load(folder).source != signature(files, data.root):
+        raise refusal(folder, f"was prepared from files in {data.root} that have changed since")
+
+
+def verify_prepared(data: ImageData) -> None:
+    """Reads every prepared split of a dataset and compares it with its checksums.
+
+    Raises:
+        UserError: When a byte has changed, or nothing is prepared.
+    """
+    for split in data.splits:
+        if split == "train" or data.folder(split).exists():
+            verify(data.folder(split))

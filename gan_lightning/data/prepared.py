@@ -1,0 +1,234 @@
+"""A prepared array: a dataset's images as one file of bytes, which training reads by row.
+
+A prepared split is a folder of ``images.npy`` (uint8, ``(count, H, W, C)``), ``labels.npy`` (int64,
+where there are classes) and ``manifest.json``, which says what the images were made from, how, and
+what they must hash to. The folder appears under its name only when it is complete.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gan_lightning.errors import UserError
+
+IMAGES, LABELS, MANIFEST = "images.npy", "labels.npy", "manifest.json"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a prepared split was made from, how, and what it must be.
+
+    Attributes:
+        dataset: Name of the dataset.
+        split: "train" or "test".
+        preprocessing: What was done to each image; changes whenever the pixels would.
+        source: What the images were read from, to notice when that has changed.
+        shape: ``(count, H, W, C)`` of the images.
+        bytes: Size of the images' file.
+        sha256: Checksum of the images' file.
+        labels_sha256: Checksum of the labels' file, or None without labels.
+        skipped: Bad images that were left out, and what was wrong with each.
+    """
+
+    dataset: str
+    split: str
+    preprocessing: str
+    source: str
+    shape: tuple[int, ...]
+    bytes: int = 0
+    sha256: str = ""
+    labels_sha256: str | None = None
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    def dumps(self) -> str:
+        """Returns the manifest as JSON."""
+        return json.dumps(asdict(self), indent=1) + "\n"
+
+    @classmethod
+    def load(cls, folder: Path) -> Manifest:
+        """Reads the manifest of a prepared folder.
+
+        Raises:
+            UserError: When it is unreadable.
+        """
+        path = folder / MANIFEST
+        try:
+            values: dict[str, Any] = json.loads(path.read_text())
+            values["shape"] = tuple(values["shape"])
+            return cls(**values)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise refusal(path, f"is not a manifest of prepared images ({error})") from error
+
+
+def refusal(path: Path, problem: str) -> UserError:
+    """Returns the error for something prepared that must not be trained on."""
+    folder = path if path.is_dir() else path.parent
+    return UserError(
+        f"{path} {problem}. It is neither used nor replaced. "
+        f"Move or delete the folder {folder}, then run `gan prepare` again."
+    )
+
+
+class Prepared:
+    """The images and labels of one split.
+
+    Args:
+        images: uint8 ``(count, H, W, C)``, in memory or memory-mapped.
+        labels: int64 ``(count,)``, or None.
+        fingerprint: Names dataset, preprocessing and checksum.
+        path: The images' file, or None for images in memory.
+    """
+
+    def __init__(
+        self,
+        images: NDArray[np.uint8],
+        labels: NDArray[np.int64] | None,
+        fingerprint: str,
+        path: Path | None = None,
+    ) -> None:
+        self.images = images
+        self.labels = labels
+        self.fingerprint = fingerprint
+        self.path = path
+
+    def rows(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Copies images out of the array, ``(N,) -> (N, H, W, C)``.
+
+        Files are read row by row instead of through the memory map: the pages of a map count as
+        the process's own memory, which for ILSVRC2012 would grow to 63 GB.
+        """
+        if self.path is None:
+            return self.images[indices]
+        rows = np.empty((len(indices), *self.images.shape[1:]), np.uint8)
+        start, size = self._first_byte, rows[0].nbytes
+        for row, index in zip(rows, indices.tolist(), strict=True):
+            if os.preadv(self._file, [row.data], start + index * size) != size:
+                raise refusal(self.path, "ends before its last image")
+        return rows
+
+    def tensor(self) -> Tensor:
+        """Returns all images as uint8 ``(count, H, W, C)``, still memory-mapped."""
+        if self.path is None:
+            return torch.from_numpy(self.images)
+        # "c" maps privately: torch has no read-only tensors, and this one cannot harm the file.
+        return torch.from_numpy(np.load(self.path, mmap_mode="c"))
+
+    @cached_property
+    def _first_byte(self) -> int:
+        assert self.path is not None
+        return self.path.stat().st_size - self.images.nbytes
+
+    @cached_property
+    def _file(self) -> int:
+        assert self.path is not None
+        return os.open(self.path, os.O_RDONLY)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leaves out the open file: a worker opens its own, and maps instead of copying."""
+        state = {k: v for k, v in self.__dict__.items() if k not in ("_file", "_first_byte")}
+        return state if self.path is None else {**state, "images": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Maps the images again."""
+        self.__dict__.update(state)
+        if self.path is not None:
+            self.images = np.load(self.path, mmap_mode="r")
+
+    def __del__(self) -> None:
+        """Closes the file."""
+        if "_file" in self.__dict__:
+            os.close(self._file)
+
+
+def open_prepared(folder: Path, dataset: str, split: str, preprocessing: str) -> Prepared:
+    """Memory-maps a prepared split after cheap checks (no pixel is read).
+
+    Args:
+        folder: Where it lies.
+        dataset: Name of the dataset that is wanted.
+        split: The split that is wanted.
+        preprocessing: The preprocessing that is wanted.
+
+    Returns:
+        The images and labels.
+
+    Raises:
+        UserError: When the manifest is damaged, tells of something else, or does not match the
+            arrays beside it.
+    """
+    manifest = Manifest.load(folder)
+    wanted = {"dataset": dataset, "split": split, "preprocessing": preprocessing}
+    for key, value in wanted.items():
+        found = getattr(manifest, key)
+        if found != value:
+            raise refusal(folder / MANIFEST, f"has {key} {found!r}, where {value!r} is wanted")
+    images = _mapped(folder / IMAGES, manifest)
+    return Prepared(images, _labels(folder, manifest), _fingerprint(manifest), folder / IMAGES)
+
+
+def _mapped(path: Path, manifest: Manifest) -> NDArray[np.uint8]:
+    try:
+        size = path.stat().st_size
+        if size != manifest.bytes:
+            raise refusal(path, f"has {size:,} bytes, its manifest says {manifest.bytes:,}")
+        images: NDArray[np.uint8] = np.load(path, mmap_mode="r")
+    except (OSError, EOFError) as error:
+        raise refusal(path, f"cannot be read ({error})") from error
+    except ValueError as error:
+        if isinstance(error, UserError):
+            raise
+        raise refusal(path, f"is not a numpy array ({error})") from error
+    if images.shape != manifest.shape or images.dtype != np.uint8:
+        found = f"{images.dtype} {images.shape}"
+        raise refusal(path, f"holds {found}, its manifest says uint8 {manifest.shape}")
+    return images
+
+
+def _labels(folder: Path, manifest: Manifest) -> NDArray[np.int64] | None:
+    if manifest.labels_sha256 is None:
+        return None
+    path = folder / LABELS
+    try:
+        checksum = sha256(path)
+        labels: NDArray[np.int64] = np.load(path)
+    except (OSError, ValueError) as error:
+        raise refusal(path, f"cannot be read ({error})") from error
+    if checksum != manifest.labels_sha256 or labels.shape != manifest.shape[:1]:
+        raise refusal(path, "does not match its manifest")
+    return labels
+
+
+def _fingerprint(manifest: Manifest) -> str:
+    return (
+        f"{manifest.dataset} {manifest.split}; {manifest.preprocessing}; sha256:{manifest.sha256}"
+    )
+
+
+def sha256(path: Path) -> str:
+    """Returns the SHA-256 of a file, as ``sha256sum`` prints it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def verify(folder: Path) -> None:
+    """Reads a whole prepared split and compares it with its manifest's checksums.
+
+    Raises:
+        UserError: When a byte has changed.
+    """
+    manifest = Manifest.load(folder)
+    _mapped(folder / IMAGES, manifest)
+    _labels(folder, manifest)
+    if sha256(folder / IMAGES) != manifest.sha256:
+        raise refusal(folder / IMAGES, "does not have the checksum of its manifest")

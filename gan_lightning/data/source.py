@@ -1,0 +1,52 @@
+"""What a dataset is before it is prepared: items on disk and how to read one of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class BadImage(ValueError):  # noqa: N818  (what is wrong is the image)
+    """An image that cannot be used.
+
+    Args:
+        name: The image: its path, or its place inside an archive.
+        problem: What is wrong with it.
+    """
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(name, problem)
+        self.name = name
+        self.problem = problem
+
+
+@dataclass(frozen=True)
+class Source:
+    """The images of one split as they lie on disk.
+
+    Attributes:
+        items: One entry per image, in the order of the prepared array; slices of it are sent to
+            other processes.
+        read: Turns an item into the prepared image, uint8 ``(H, W, C)``; raises BadImage.
+        labels: int64 ``(count,)``, or None.
+    """
+
+    items: Sequence[Any] | NDArray[np.uint8]
+    read: Callable[[Any], NDArray[np.uint8]]
+    labels: NDArray[np.int64] | None
+
+
+def signature(files: Iterable[Path], root: Path) -> str:
+    """Returns a checksum over the names, sizes and modification times of files below ``root``."""
+    digest = hashlib.sha256()
+    for file in files:
+        status = file.stat()
+        entry = f"{file.relative_to(root)}\0{status.st_size}\0{status.st_mtime_ns}\n"
+        digest.update(entry.encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()[:32]
