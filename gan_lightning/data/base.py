@@ -12,7 +12,6 @@ import torch
 from lightning.pytorch import LightningDataModule, Trainer
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from gan_lightning.data.loading import (
     Batch,
@@ -20,9 +19,10 @@ from gan_lightning.data.loading import (
     Elements,
     HostImages,
     Picker,
+    PickLoader,
     Picks,
+    PixelLoader,
     Pixels,
-    SpanPicks,
     Spans,
     to_batch,
 )
@@ -189,8 +189,8 @@ class ImageData(LightningDataModule, ABC):
         prepared = self._open("train")
         if self._fits(prepared, device):
             self._cache = self._load_cache(prepared, device)
-            return SpanPicks(spans, picker)
-        return DataLoader(
+            return PickLoader(spans, picker)
+        return PixelLoader(
             HostImages(prepared, picker),
             sampler=spans,
             batch_size=None,

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from gan_lightning.data.prepared import Prepared
 from gan_lightning.data.sampling import Draw, flips
@@ -143,7 +143,25 @@ class Spans(Sampler[range]):
             yield range(first, min(first + self.starts.step, self.starts.stop))
 
 
-class SpanPicks:
+class Resumable:
+    """Tells Lightning that a loader can go on in the middle of a run.
+
+    Where to go on follows from the trainer's position, so there is nothing to save.
+    """
+
+    def state_dict(self) -> dict[str, int]:
+        """Returns nothing."""
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Does nothing."""
+
+
+class PixelLoader(Resumable, DataLoader[Pixels]):
+    """A loader of pixels, for images that stay on the host."""
+
+
+class PickLoader(Resumable):
     """A loader of picks, for images that lie on the device.
 
     Drawing indices takes microseconds: workers would only slow it down.

@@ -103,7 +103,7 @@ def bilinear(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     down, across = down[:, None, None], across[:, None]
     rows = image[top] * (1 - down) + image[bottom] * down
     mixed = rows[:, left] * (1 - across) + rows[:, right] * across
-    return np.floor(mixed + 0.5).astype(np.uint8)
+    return np.floor(mixed + 0.5).astype(np.uint8, order="C")
 
 
 def _neighbours(
