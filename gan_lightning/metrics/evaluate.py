@@ -1,0 +1,82 @@
+"""Scores of images that anyone made: the command ``gan evaluate``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gan_lightning.errors import UserError
+from gan_lightning.metrics.base import FeatureExtractor
+from gan_lightning.metrics.devices import default_device
+from gan_lightning.metrics.images import read_images
+from gan_lightning.metrics.inception import inception
+from gan_lightning.metrics.protocol import Protocol, paper
+from gan_lightning.metrics.samples import SampleScore
+from gan_lightning.metrics.scoring import Judge
+
+if TYPE_CHECKING:
+    from gan_lightning.data import ImageData
+
+
+def evaluate(
+    images: str,
+    data: ImageData,
+    extractor: FeatureExtractor | None = None,
+    protocol: Protocol | None = None,
+    metrics: Sequence[SampleScore] = (),
+    cache: str | None = None,
+    real: str | None = None,
+    real_count: int | None = None,
+    device: str = "auto",
+    out: str | None = None,
+) -> dict[str, float | int | str]:
+    """Scores the images of a folder or an npz file against a dataset's training images.
+
+    Args:
+        images: Folder of image files, or npz file with ``images``: uint8, N x height x width x
+            channels.
+        data: The real images.
+        extractor: Judges the images; ``inception`` by default.
+        protocol: How many images each score looks at; ``paper`` by default.
+        metrics: Scores beside IS and FID.
+        cache: Folder of real statistics; by default ``statistics`` beside the dataset.
+        real: An npz file of ``mu`` and ``sigma`` to compare with, in place of the dataset.
+        real_count: Number of images that file was made from, if it doesn't say.
+        device: ``cpu``, ``cuda``, ...; ``auto`` takes an accelerator where there is one.
+        out: JSON file to write the result to.
+
+    Returns:
+        The scores, the counts of images, and protocol, extractor, fingerprints.
+
+    Raises:
+        UserError: If images or weights are missing or wrong.
+    """
+    judge = Judge(
+        extractor or inception(),
+        protocol or paper(),
+        metrics,
+        Path(cache) if cache else Path(data.root, "statistics"),
+        Path(real) if real else None,
+        real_count,
+    )
+    source = read_images(Path(images), data.image_shape[0])
+    if source.image_shape != data.image_shape:
+        raise UserError(
+            f"the images of {images} are {source.image_shape}, but --data {data.name} has "
+            f"{data.image_shape} (channels, height, width): scores compare images of one size. "
+            "Resize them, or choose the dataset they imitate"
+        )
+    judge.check_count(len(source))
+    judge.prepare(data.image_shape)
+    data.prepare_data()
+    data.setup("test")
+    place = default_device(device)
+    train, fingerprint = data.images("train"), data.fingerprint("train")
+    statistics = judge.statistics(train, fingerprint, place, f"real images of {data.name}")
+    result = judge.score(source, statistics, place, Path(images).name).to_dict()
+    result["images"] = images
+    if out is not None:
+        Path(out).write_text(json.dumps(result, indent=2) + "\n")
+    return result

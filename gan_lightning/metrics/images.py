@@ -1,0 +1,225 @@
+"""Sources of images to score: addressed by index, so any number of processes can share them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gan_lightning.errors import UserError
+from gan_lightning.streams import stream
+
+BLOCK = 64  # images judged at a time: fixed, since float32 results depend on a batch's size
+_TOLERANCE = 1e-3  # of the value range: rounding in half precision is no mistake
+_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+
+Images = NDArray[np.uint8]
+Labels = NDArray[np.int64]
+
+
+class ImageSource(ABC):
+    """Images by index.
+
+    Attributes:
+        labels: int64 ``(N,)`` with the images' classes, or ``None`` if they are unknown.
+    """
+
+    labels: Labels | None = None
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Number of images."""
+
+    @property
+    @abstractmethod
+    def image_shape(self) -> tuple[int, int, int]:
+        """``(channels, height, width)``."""
+
+    @abstractmethod
+    def block(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
+        """The images from ``start`` to ``stop - 1``, at most ``BLOCK``.
+
+        Returns:
+            uint8 ``(stop - start, channels, height, width)``, and int64 ``(2,)``: how many of them
+            hold NaN or infinite values, and how many hold values out of range.
+        """
+
+
+class ArrayImages(ImageSource):
+    """Rows of a uint8 array ``(N, channels, height, width)``, in the order of an index if given."""
+
+    def __init__(
+        self, images: Images, index: NDArray[np.int64] | None = None, labels: Labels | None = None
+    ) -> None:
+        self.images = images
+        self.index = np.arange(len(images)) if index is None else index
+        self.labels = None if labels is None else labels[self.index]
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self.index)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """``(channels, height, width)``."""
+        channels, height, width = self.images.shape[1:]
+        return channels, height, width
+
+    def block(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
+        """The rows, and no invalid values."""
+        rows = np.ascontiguousarray(self.images[self.index[start:stop]])
+        return torch.from_numpy(rows), torch.zeros(2, dtype=torch.int64)
+
+
+class NoiseImages(ImageSource):
+    """Uniform random pixels: what the scores of no structure at all look like."""
+
+    def __init__(self, image_shape: tuple[int, int, int], count: int) -> None:
+        self._shape = image_shape
+        self.count = count
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return self.count
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """``(channels, height, width)``."""
+        return self._shape
+
+    def block(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
+        """Noise that depends on nothing but the block's position."""
+        rng = stream(0, "noise", start // BLOCK)
+        noise = rng.integers(256, size=(stop - start, *self._shape), dtype=np.uint8)
+        return torch.from_numpy(noise), torch.zeros(2, dtype=torch.int64)
+
+
+class FolderImages(ImageSource):
+    """The image files of a folder and its subfolders, in the order of their paths.
+
+    Raises:
+        UserError: If there is no image, or, when it is read, one of another size or kind.
+    """
+
+    def __init__(self, folder: Path, channels: int) -> None:
+        found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
+        if not found:
+            raise UserError(
+                f"the folder {folder} holds no images; looked for {', '.join(sorted(_SUFFIXES))}"
+            )
+        self.paths = found
+        self.mode = {1: "L", 3: "RGB"}.get(channels, "RGB")
+        self._shape = tuple(self._read(found[0]).shape)
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self.paths)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """``(channels, height, width)`` of the first image; all must have it."""
+        channels, height, width = self._shape
+        return channels, height, width
+
+    def block(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
+        """The decoded files, and no invalid values."""
+        images = [self._read(path) for path in self.paths[start:stop]]
+        for path, image in zip(self.paths[start:stop], images, strict=True):
+            if image.shape != self._shape:
+                raise UserError(
+                    f"{path} has shape {image.shape}, but {self.paths[0]} has {self._shape}: "
+                    "all images of a folder must have one size (channels, height, width)"
+                )
+        return torch.from_numpy(np.stack(images)), torch.zeros(2, dtype=torch.int64)
+
+    def _read(self, path: Path) -> Images:
+        from PIL import Image
+
+        try:
+            with Image.open(path) as image:
+                pixels = np.asarray(image.convert(self.mode), dtype=np.uint8)
+        except OSError as error:
+            raise UserError(f"cannot read the image {path}: {error}") from error
+        return pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+class Npz:
+    """Reads images that somebody saved with numpy."""
+
+    KEYS: ClassVar[str] = "`images` (uint8, N x height x width x channels) and, optional, `labels`"
+
+    @classmethod
+    def read(cls, path: Path) -> ArrayImages:
+        """The images of an npz file.
+
+        Raises:
+            UserError: If the file cannot be read, has no ``images``, or they are not uint8 NHWC.
+        """
+        try:
+            with np.load(path) as file:
+                arrays = {key: file[key] for key in ("images", "labels") if key in file}
+                keys = sorted(file)
+        except (OSError, ValueError, AttributeError) as error:
+            raise UserError(f"cannot read {path} as an npz file: {error}") from error
+        if "images" not in arrays:
+            raise UserError(f"{path} has the keys {keys}, but it must have {cls.KEYS}")
+        images = arrays["images"]
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
+            raise UserError(
+                f"`images` of {path} is {images.dtype} of shape {images.shape}; "
+                f"the file must have {cls.KEYS}"
+            )
+        labels = arrays.get("labels")
+        if labels is not None and labels.shape != images.shape[:1]:
+            raise UserError(
+                f"`labels` of {path} has shape {labels.shape}, but there are {len(images)} images"
+            )
+        return ArrayImages(
+            images.transpose(0, 3, 1, 2),
+            labels=None if labels is None else labels.astype(np.int64),
+        )
+
+
+def read_images(path: Path, channels: int) -> ImageSource:
+    """Opens a folder of image files or an npz file.
+
+    Args:
+        path: The folder or file.
+        channels: Channels to decode the files of a folder to, 1 (grey) or 3 (RGB).
+
+    Raises:
+        UserError: If there is nothing there, or it cannot be read.
+    """
+    if path.is_dir():
+        return FolderImages(path, channels)
+    if path.suffix == ".npz" and path.is_file():
+        return Npz.read(path)
+    raise UserError(f"{path} is neither a folder of images nor an .npz file with {Npz.KEYS}")
+
+
+def to_uint8(images: Tensor, value_range: tuple[float, float]) -> tuple[Tensor, Tensor]:
+    """Rounds a generator's images to pixels, and counts those that are none.
+
+    The counts stay on the device: reading them is left to the end of a pass.
+
+    Args:
+        images: Floating-point ``(N, channels, height, width)``.
+        value_range: The values of black and white.
+
+    Returns:
+        uint8 images of the same shape, meaningless where counted; and int64 ``(2,)``: how many
+        hold NaN or infinite values, and how many hold values out of range.
+    """
+    low, high = value_range
+    images = images.float()
+    slack = _TOLERANCE * (high - low)
+    flat = images.flatten(1)
+    broken = ~flat.isfinite().all(1)
+    outside = ((flat < low - slack) | (flat > high + slack)).any(1) & ~broken
+    pixels = ((images - low) * (255 / (high - low))).nan_to_num().clamp(0, 255).round()
+    return pixels.to(torch.uint8), torch.stack([broken.sum(), outside.sum()])
