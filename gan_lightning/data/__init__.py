@@ -2,7 +2,23 @@
 
 from gan_lightning.data.base import ImageData
 from gan_lightning.data.bundled import digits
+from gan_lightning.data.faces import celeba
+from gan_lightning.data.folders import folder
+from gan_lightning.data.ilsvrc import imagenet
 from gan_lightning.data.loading import Batch
+from gan_lightning.data.prepare import prepare, verify
 from gan_lightning.data.torchvision_sets import cifar10, mnist, stl10
 
-__all__ = ["Batch", "ImageData", "cifar10", "digits", "mnist", "stl10"]
+__all__ = [
+    "Batch",
+    "ImageData",
+    "celeba",
+    "cifar10",
+    "digits",
+    "folder",
+    "imagenet",
+    "mnist",
+    "prepare",
+    "stl10",
+    "verify",
+]

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gan_lightning.data.loading import (
-    Batch,
     DeviceCache,
     Elements,
     HostImages,
@@ -33,6 +32,9 @@ from gan_lightning.data.source import Source
 from gan_lightning.errors import UserError
 
 Split = Literal["train", "test"]
+
+PREPARED = "gan_prepared"
+"""The folder of prepared arrays below ``root``."""
 
 
 class ImageData(LightningDataModule, ABC):
@@ -68,8 +70,10 @@ class ImageData(LightningDataModule, ABC):
     name: str
     """The dataset's name, that of its class."""
 
-    splits: ClassVar[tuple[Split, ...]] = ("train",)
+    splits: tuple[Split, ...] = ("train",)
     """The splits that the dataset has."""
+    downloadable: ClassVar[bool] = False
+    """Whether it can be downloaded without a login."""
     counts: ClassVar[dict[Split, int]] = {}
     """Number of images that each split must have, where that is known."""
     contents: ClassVar[str]
@@ -93,11 +97,16 @@ class ImageData(LightningDataModule, ABC):
         prepared_root: str | None = None,
     ) -> None:
         super().__init__()
-        _at_least("batch_size", batch_size, 1)
-        _at_least("num_workers", num_workers, 0)
-        _at_least("seed", seed, 0)
-        _at_least("device_cache_gib", device_cache_gib, 0)
-        _at_least("num_predict", num_predict, 1)
+        at_least("batch_size", batch_size, 1)
+        at_least("num_workers", num_workers, 0)
+        at_least("seed", seed, 0)
+        at_least("device_cache_gib", device_cache_gib, 0)
+        at_least("num_predict", num_predict, 1)
+        if download and not self.downloadable:
+            raise UserError(
+                f"--data.download true: {type(self).__name__} cannot be downloaded. Leave the "
+                "option out, and let --data.root hold the images."
+            )
         self.name = type(self).__name__
         self.root = Path(root)
         self.batch_size = batch_size
@@ -130,9 +139,9 @@ class ImageData(LightningDataModule, ABC):
             UserError: When the files are there but are not what they should be.
         """
 
-    def folder(self, split: Split) -> Path:
+    def prepared_folder(self, split: Split) -> Path:
         """Returns the folder of a prepared split."""
-        return self.prepared_root / "gan_prepared" / self.name / split
+        return self.prepared_root / PREPARED / self.name / split
 
     # Before training
 
@@ -173,9 +182,14 @@ class ImageData(LightningDataModule, ABC):
 
     def load(self, split: Split) -> Prepared:
         """Opens a prepared split."""
-        prepared = open_prepared(self.folder(split), self.name, split, self.preprocessing)
+        prepared = open_prepared(self.prepared_folder(split), self.name, split, self.preprocessing)
         if self.num_classes is None:
             prepared.labels = None
+        elif split == "train" and prepared.classes != self.num_classes:
+            raise UserError(
+                f"--data.num_classes {self.num_classes} does not match the {prepared.classes} "
+                f"classes in {self.prepared_folder(split)}. Set it to that number, or leave it out."
+            )
         return prepared
 
     # Training
@@ -268,9 +282,11 @@ class ImageData(LightningDataModule, ABC):
         return Elements(list(torch.arange(rank, self.num_predict, ranks).split(self.batch_size)))
 
 
-def _at_least(option: str, value: float, least: int) -> None:
+def at_least(option: str, value: float, least: int) -> None:
+    """Refuses an option of the data that is too small.
+
+    Raises:
+        UserError: When it is.
+    """
     if not value >= least:
         raise UserError(f"--data.{option} {value} is not allowed. Choose at least {least}.")
-
-
-__all__ = ["Batch", "ImageData", "Split"]

@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -82,7 +82,7 @@ class Target:
 
 def fill_all(
     blocks: Sequence[Block], source: Source, target: Target, processes: int
-) -> Iterator[tuple[Block, Report]]:
+) -> Generator[tuple[Block, Report]]:
     """Fills blocks, in any order.
 
     Args:
@@ -104,7 +104,7 @@ def fill_all(
 
 def _fill_in_processes(
     blocks: Sequence[Block], source: Source, target: Target, processes: int
-) -> Iterator[tuple[Block, Report]]:
+) -> Generator[tuple[Block, Report]]:
     with ProcessPoolExecutor(processes, None, _begin_worker, (target.writers,)) as pool:
         try:
             futures = {}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
-from typing import Literal
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from gan_lightning.data.source import BadImage
 
@@ -15,18 +15,27 @@ MODES = {1: "L", 3: "RGB"}
 """Pillow's name of images with so many channels."""
 
 
-def decode(content: bytes, name: str, channels: Literal[1, 3]) -> Image.Image:
-    """Decodes a still image of 8 bits per channel, whatever its file is called.
+def content(path: str | Path) -> bytes:
+    """Reads a file.
 
-    CMYK and palette images are converted; transparent ones are laid on white.
+    Raises:
+        BadImage: When it cannot be read: a broken link, no permission.
+    """
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise BadImage(str(path), f"cannot be read ({error.strerror})") from error
+
+
+def decode(content: bytes, name: str) -> Image.Image:
+    """Decodes a still image of 8 bits per channel, whatever its file is called.
 
     Args:
         content: The bytes of the file.
         name: The image, for messages.
-        channels: 1 for grey, 3 for colour.
 
     Returns:
-        The image in mode "L" or "RGB".
+        The image in its own mode.
 
     Raises:
         BadImage: When the bytes are no image, end too early, hold several frames, or hold more
@@ -36,7 +45,7 @@ def decode(content: bytes, name: str, channels: Literal[1, 3]) -> Image.Image:
         raise BadImage(name, "the file is empty")
     try:
         image = Image.open(io.BytesIO(content))
-        frames = getattr(image, "n_frames", 1)
+        frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
         image.load()
     except Exception as error:  # Pillow's decoders raise a dozen types on damaged bytes
         raise BadImage(name, f"cannot be decoded ({error})") from error
@@ -44,14 +53,35 @@ def decode(content: bytes, name: str, channels: Literal[1, 3]) -> Image.Image:
         raise BadImage(name, f"is animated ({frames} frames), a still image is expected")
     if image.mode.startswith(("I", "F")):
         raise BadImage(name, f"has pixels of mode {image.mode}, 8 bits per channel are expected")
-    return _opaque(image).convert(MODES[channels])
+    return image
 
 
-def _opaque(image: Image.Image) -> Image.Image:
-    if not image.has_transparency_data:
-        return image
-    image = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+def upright(image: Image.Image, name: str) -> Image.Image:
+    """Turns an image as its camera says.
+
+    Raises:
+        BadImage: When what the camera says cannot be read.
+    """
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception as error:  # Pillow's reader of EXIF raises what it meets
+        raise BadImage(name, f"has damaged EXIF data ({error})") from error
+
+
+def to_channels(image: Image.Image, channels: int) -> Image.Image:
+    """Makes an image grey or colour: CMYK and palettes are converted, transparency laid on white.
+
+    Args:
+        image: An image of any mode with 8 bits per channel.
+        channels: 1 for grey, 3 for colour.
+
+    Returns:
+        The image in mode "L" or "RGB".
+    """
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert(MODES[channels])
 
 
 def centre_square(image: Image.Image) -> Image.Image:
@@ -59,6 +89,11 @@ def centre_square(image: Image.Image) -> Image.Image:
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     return image.crop((left, top, left + side, top + side))
+
+
+def whole(image: Image.Image) -> Image.Image:
+    """Returns the image as it is."""
+    return image
 
 
 def as_bytes(image: Image.Image) -> NDArray[np.uint8]:

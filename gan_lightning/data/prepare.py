@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from gan_lightning.data.prepared import Manifest, open_prepared, refusal, verify
+from gan_lightning.data.prepared import Manifest, open_prepared, refusal, verify_folder
 from gan_lightning.data.source import signature
 from gan_lightning.data.writing import locked, write
 from gan_lightning.errors import UserError
@@ -31,12 +31,12 @@ def prepare(data: ImageData, processes: int = 0) -> None:
             something prepared is there that doesn't belong to it.
     """
     for split in data.splits:
-        if split == "train" or data.files(split) or data.folder(split).exists():
+        if split == "train" or data.files(split) or data.prepared_folder(split).exists():
             _prepare_split(data, split, processes or len(os.sched_getaffinity(0)))
 
 
 def _prepare_split(data: ImageData, split: Split, processes: int) -> None:
-    folder = data.folder(split)
+    folder = data.prepared_folder(split)
     if not folder.exists():
         with locked(folder):
             if not folder.exists():  # another run may have finished while this one waited
@@ -46,9 +46,10 @@ def _prepare_split(data: ImageData, split: Split, processes: int) -> None:
 
 def _write_split(data: ImageData, split: Split, processes: int) -> None:
     if not data.files(split) and not data.download:
+        download = ", or download it with --data.download true" if data.downloadable else ""
         raise UserError(
             f"--data.root {data.root} does not hold {data.contents}. Point --data.root to the "
-            "folder that does, or download it with --data.download true."
+            f"folder that does{download}."
         )
     source = data.source(split)
     count, expected = len(source.items), data.counts.get(split)
@@ -65,23 +66,23 @@ def _write_split(data: ImageData, split: Split, processes: int) -> None:
         source=signature(data.files(split), data.root),
         shape=(count, height, width, channels),
     )
-    write(source, manifest, data.folder(split), processes, data.skip_bad)
+    write(source, manifest, data.prepared_folder(split), processes, data.skip_bad)
 
 
 def _check(data: ImageData, split: Split) -> None:
     """Refuses an array that was prepared from other files than those that are there now."""
-    folder, files = data.folder(split), data.files(split)
+    folder, files = data.prepared_folder(split), data.files(split)
     open_prepared(folder, data.name, split, data.preprocessing)
     if files and Manifest.load(folder).source != signature(files, data.root):
         raise refusal(folder, f"was prepared from files in {data.root} that have changed since")
 
 
-def verify_prepared(data: ImageData) -> None:
+def verify(data: ImageData) -> None:
     """Reads every prepared split of a dataset and compares it with its checksums.
 
     Raises:
         UserError: When a byte has changed, or nothing is prepared.
     """
     for split in data.splits:
-        if split == "train" or data.folder(split).exists():
-            verify(data.folder(split))
+        if split == "train" or data.prepared_folder(split).exists():
+            verify_folder(data.prepared_folder(split))

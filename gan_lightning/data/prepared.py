@@ -102,6 +102,11 @@ class Prepared:
         self.fingerprint = fingerprint
         self.path = path
 
+    @property
+    def classes(self) -> int:
+        """Number of classes, 0 without labels."""
+        return 0 if self.labels is None else int(self.labels.max()) + 1
+
     def rows(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Copies images out of the array, ``(N,) -> (N, H, W, C)``.
 
@@ -221,7 +226,7 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def verify(folder: Path) -> None:
+def verify_folder(folder: Path) -> None:
     """Reads a whole prepared split and compares it with its manifest's checksums.
 
     Raises:

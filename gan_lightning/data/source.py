@@ -45,8 +45,16 @@ class Source:
 def signature(files: Iterable[Path], root: Path) -> str:
     """Returns a checksum over the names, sizes and modification times of files below ``root``."""
     digest = hashlib.sha256()
+    prefix = len(str(root))
     for file in files:
-        status = file.stat()
-        entry = f"{file.relative_to(root)}\0{status.st_size}\0{status.st_mtime_ns}\n"
+        entry = f"{str(file)[prefix:]}\0{_state(file)}\n"
         digest.update(entry.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()[:32]
+
+
+def _state(file: Path) -> str:
+    try:
+        status = file.stat()
+    except OSError as error:  # a broken link is a bad image, which is somebody else's concern
+        return str(error.errno)
+    return f"{status.st_size} {status.st_mtime_ns}"

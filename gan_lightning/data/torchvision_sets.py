@@ -20,7 +20,8 @@ class TorchvisionData(ImageData):
 
     pattern: ClassVar[str]
     """Where the files that are read lie below ``root``."""
-    splits: ClassVar[tuple[Split, ...]] = ("train", "test")
+    splits: tuple[Split, ...] = ("train", "test")
+    downloadable = True
 
     def files(self, split: Split) -> list[Path]:
         """Lists the files of both splits: torchvision wants all or nothing."""

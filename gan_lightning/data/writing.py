@@ -14,7 +14,7 @@ import os
 import shutil
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -128,10 +128,7 @@ class Part:
     def resume(self) -> None:
         """Takes over what an earlier run of the same plan left, or begins afresh."""
         if not self._same_plan():
-            shutil.rmtree(self.path, ignore_errors=True)
-            self.path.mkdir()
-            self.images.touch()
-            _write_atomically(self.path / PLAN, self.plan.dumps())
+            self._begin()
         self._wait_for_writers()
         with self.images.open("r+b") as file:
             file.truncate(self.bytes)  # a sparse file: no space is taken yet
@@ -139,6 +136,15 @@ class Part:
         self.reports = self._believed()
         lines = [_line(first, report) for first, report in self.reports.items()]
         _write_atomically(self.path / JOURNAL, "".join(lines))
+
+    def _begin(self) -> None:
+        if self.path.exists():
+            log.warning("%s was begun from other files: beginning again.", self.path)
+            self._wait_for_writers()
+            shutil.rmtree(self.path)
+        self.path.mkdir()
+        self.images.touch()
+        _write_atomically(self.path / PLAN, self.plan.dumps())
 
     def _same_plan(self) -> bool:
         try:
@@ -188,9 +194,10 @@ class Part:
         )
         with (
             (self.path / JOURNAL).open("a", buffering=1) as journal,
+            closing(fill_all(todo, source, target, processes)) as filled,
             tqdm(total=count, initial=count - missing, desc=title, disable=None) as bar,
         ):
-            for block, report in fill_all(todo, source, target, processes):
+            for block, report in filled:
                 if not skip_bad:
                     report.refuse_bad()
                 self.reports[block.first] = report
