@@ -77,15 +77,7 @@ class classifier(FeatureExtractor):
     def __init__(self, weights: str) -> None:
         super().__init__()
         self.weights = weights
-        facts = _facts(Path(weights))
-        self.name = str(facts["name"])
-        self.image_shape: tuple[int, int, int] = tuple(facts["image_shape"])
-        self.num_classes = int(facts["num_classes"])
-        self.accuracy = float(facts["accuracy"])
-        self.saved_fingerprint = str(facts["fingerprint"])
-        with torch.device("meta"):  # draws no random numbers
-            self.network = ResidualClassifier(self.image_shape, self.num_classes, facts["width"])
-        self.num_features = self.network.num_features
+        self.network: ResidualClassifier | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -93,22 +85,36 @@ class classifier(FeatureExtractor):
         return self.saved_fingerprint
 
     def prepare(self) -> None:
-        """Reads the weights.
+        """Reads the weights and what stands beside them.
 
         Raises:
-            UserError: If they are damaged.
+            UserError: If they are missing or damaged.
         """
+        if self.network is None:
+            facts = _facts(Path(self.weights))
+            self.name = str(facts["name"])
+            self.image_shape: tuple[int, int, int] = tuple(facts["image_shape"])
+            self.num_classes = int(facts["num_classes"])
+            self.accuracy = float(facts["accuracy"])
+            self.saved_fingerprint = str(facts["fingerprint"])
+            self.network = self._read(facts["width"])
+            self.num_features = self.network.num_features
+        super().prepare()
+
+    def _read(self, width: int) -> ResidualClassifier:
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
+        with torch.device("meta"):  # draws no random numbers
+            network = ResidualClassifier(self.image_shape, self.num_classes, width)
         try:
             state = load_file(self.weights)
-            self.network.load_state_dict(state, assign=True)
+            network.load_state_dict(state, assign=True)
         except (OSError, SafetensorError, RuntimeError) as error:
             raise _damaged(self.weights, str(error)) from error
         if fingerprint(self.name, state) != self.saved_fingerprint:
             raise _damaged(self.weights, "their fingerprint is not the one they were saved with")
-        super().prepare()
+        return network
 
     def check(self, image_shape: tuple[int, int, int]) -> None:
         """Raises `UserError` unless the images have the shape it was trained on."""
@@ -116,6 +122,7 @@ class classifier(FeatureExtractor):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Features ``(N, F)`` and logits ``(N, K)`` of uint8 images."""
+        assert self.network is not None, "prepare() reads the weights"
         features, logits = self.network(images.float())
         return features, logits
 

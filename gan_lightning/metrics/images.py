@@ -100,7 +100,7 @@ class NoiseImages(ImageSource):
 
 
 class FolderImages(ImageSource):
-    """The image files of a folder and its subfolders, in the order of their paths.
+    """The image files of a folder and its subfolders, in a fixed random order.
 
     Raises:
         UserError: If there is no image, or, when it is read, one of another size or kind.
@@ -112,9 +112,9 @@ class FolderImages(ImageSource):
             raise UserError(
                 f"the folder {folder} holds no images; looked for {', '.join(sorted(_SUFFIXES))}"
             )
-        self.paths = found
+        self.paths = [found[i] for i in _order(len(found))]
         self.mode = {1: "L", 3: "RGB"}.get(channels, "RGB")
-        self._shape = tuple(self._read(found[0]).shape)
+        self._shape = tuple(self._read(self.paths[0]).shape)
 
     def __len__(self) -> int:
         """Number of images."""
@@ -181,12 +181,15 @@ class Npz:
             )
         return ArrayImages(
             images.transpose(0, 3, 1, 2),
+            _order(len(images)),
             labels=None if labels is None else labels.astype(np.int64),
         )
 
 
 def read_images(path: Path, channels: int) -> ImageSource:
-    """Opens a folder of image files or an npz file.
+    """Opens a folder of image files or an npz file, in a fixed random order.
+
+    Files are often sorted by class: the first so many would not be like the rest.
 
     Args:
         path: The folder or file.
@@ -200,6 +203,10 @@ def read_images(path: Path, channels: int) -> ImageSource:
     if path.suffix == ".npz" and path.is_file():
         return Npz.read(path)
     raise UserError(f"{path} is neither a folder of images nor an .npz file with {Npz.KEYS}")
+
+
+def _order(n: int) -> NDArray[np.int64]:
+    return stream(0, "order of images", 0).permutation(n)
 
 
 def to_uint8(images: Tensor, value_range: tuple[float, float]) -> tuple[Tensor, Tensor]:

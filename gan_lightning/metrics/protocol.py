@@ -2,42 +2,66 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from typing import NamedTuple, Self
+
 from gan_lightning.errors import UserError
 from gan_lightning.metrics.base import option
 
 
-class Protocol:
-    """Counts of images. The presets bear the names of what they follow; each field can be changed.
+class Counts(NamedTuple):
+    """The numbers that make a protocol."""
+
+    is_images: int
+    is_splits: int
+    fid_real: int
+    fid_generated: int
+
+
+class Protocol(ABC):
+    """Counts of images. Subclasses are presets that bear the name of what they follow.
 
     Args:
-        is_images: Generated images of the inception score.
-        is_splits: Splits that the score is averaged over; the score of each has its own p(y).
+        is_images: Generated images of the inception score; the preset's number by default.
+        is_splits: Splits that the score is averaged over; each is scored by itself.
         fid_real: Real training images of the FID, a fixed random subset.
-        fid_generated: Generated images of the FID.
+        fid_generated: Generated images of the FID, the first ones of those of the inception score.
     """
 
     def __init__(
         self,
-        is_images: int = 50_000,
-        is_splits: int = 10,
-        fid_real: int = 5_000,
-        fid_generated: int = 10_000,
+        is_images: int | None = None,
+        is_splits: int | None = None,
+        fid_real: int | None = None,
+        fid_generated: int | None = None,
     ) -> None:
-        self.is_images = is_images
-        self.is_splits = is_splits
-        self.fid_real = fid_real
-        self.fid_generated = fid_generated
+        # Not the preset's numbers as defaults: on the command line, they would carry over to
+        # another preset chosen there, which would then not be what its name says.
+        asked = Counts._fields, (is_images, is_splits, fid_real, fid_generated)
+        changes = {field: n for field, n in zip(*asked, strict=True) if n is not None}
+        self.counts = self.preset._replace(**changes)
         self._validate()
 
     @property
-    def name(self) -> str:
-        """The preset's name; it stands in every result, beside the counts."""
-        return type(self).__name__.lower()
+    @abstractmethod
+    def preset(self) -> Counts:
+        """The numbers that the name stands for."""
 
     @property
-    def generated(self) -> int:
-        """How many generated images IS and FID need together; they share them."""
-        return max(self.is_images, self.fid_generated)
+    def name(self) -> str:
+        """The preset's name, or ``modified ...`` where a number was changed."""
+        name = type(self).__name__
+        return name if self.counts == self.preset else f"modified {name}"
+
+    def at_most(self, generated: int) -> Self:
+        """The same, with no more than so many generated images (at least 2)."""
+        counts = self.counts
+        return type(self)(
+            is_images=min(counts.is_images, generated),
+            is_splits=min(counts.is_splits, generated),
+            fid_real=counts.fid_real,
+            fid_generated=min(counts.fid_generated, generated),
+        )
 
     def real_count(self, available: int) -> int:
         """How many real images to take of those ``available``.
@@ -45,57 +69,47 @@ class Protocol:
         Raises:
             UserError: If there are too few: the result would not be that of the protocol.
         """
-        if available < self.fid_real:
+        if available < self.counts.fid_real:
             raise UserError(
-                f"protocol {self.name} wants {self.fid_real} real images, but the dataset has "
-                f"{available}. Set {option('protocol.fid_real')} to {available} or less, "
+                f"protocol {self.name} wants {self.counts.fid_real} real images, but the dataset "
+                f"has {available}. Set {option('protocol.fid_real')} to {available} or less, "
                 f"or take {option('protocol')} monitor, which makes do with fewer"
             )
-        return self.fid_real
+        return self.counts.fid_real
 
     def _validate(self) -> None:
         """Raises `UserError` for counts that allow no score."""
         for field in ("fid_real", "fid_generated"):
-            if getattr(self, field) < 2:
+            count = getattr(self.counts, field)
+            if count < 2:
                 raise UserError(
-                    f"{option('protocol.' + field)} is {getattr(self, field)}; "
-                    "a covariance needs at least 2 images"
+                    f"{option('protocol.' + field)} is {count}, but a covariance needs at least "
+                    "2 images: give 2 or more"
                 )
-        if not 1 <= self.is_splits <= self.is_images:
+        if not 1 <= self.counts.is_splits <= self.counts.is_images:
             raise UserError(
-                f"{option('protocol.is_splits')} is {self.is_splits}; allowed are 1 to "
-                f"{self.is_images}, the number of images in {option('protocol.is_images')}"
+                f"{option('protocol.is_splits')} is {self.counts.is_splits}, but every split "
+                f"needs an image: give 1 to {self.counts.is_images}, the value of "
+                f"{option('protocol.is_images')}"
             )
 
 
 class paper(Protocol):
-    """BSSN (Lin et al. 2021, H.2): IS of 50,000 in 10 splits, FID of 5,000 real and 10,000."""
+    """BSSN (Lin et al. 2021, H.2): IS of 50,000 in 10 splits; FID of 5,000 real and 10,000."""
+
+    preset = Counts(50_000, 10, 5_000, 10_000)
 
 
 class sngan(Protocol):
-    """SNGAN (Miyato et al. 2018, B.1): IS of 10 times 5,000, FID of 10,000 real and 5,000."""
+    """SNGAN (Miyato et al. 2018, B.1): IS of 10 times 5,000; FID of 10,000 real and 5,000."""
 
-    def __init__(
-        self,
-        is_images: int = 50_000,
-        is_splits: int = 10,
-        fid_real: int = 10_000,
-        fid_generated: int = 5_000,
-    ) -> None:
-        super().__init__(is_images, is_splits, fid_real, fid_generated)
+    preset = Counts(50_000, 10, 10_000, 5_000)
 
 
 class literature(Protocol):
     """What most papers report since about 2018: 50,000 images on either side."""
 
-    def __init__(
-        self,
-        is_images: int = 50_000,
-        is_splits: int = 10,
-        fid_real: int = 50_000,
-        fid_generated: int = 50_000,
-    ) -> None:
-        super().__init__(is_images, is_splits, fid_real, fid_generated)
+    preset = Counts(50_000, 10, 50_000, 50_000)
 
 
 class monitor(Protocol):
@@ -104,14 +118,7 @@ class monitor(Protocol):
     Takes all the real images there are where the dataset has fewer than ``fid_real``.
     """
 
-    def __init__(
-        self,
-        is_images: int = 5_000,
-        is_splits: int = 10,
-        fid_real: int = 5_000,
-        fid_generated: int = 5_000,
-    ) -> None:
-        super().__init__(is_images, is_splits, fid_real, fid_generated)
+    preset = Counts(5_000, 10, 5_000, 5_000)
 
     def real_count(self, available: int) -> int:
         """``fid_real``, or all images where there are fewer; two at least.
@@ -121,4 +128,4 @@ class monitor(Protocol):
         """
         if available < 2:
             raise UserError(f"an FID needs at least 2 real images, but the dataset has {available}")
-        return min(self.fid_real, available)
+        return min(self.counts.fid_real, available)

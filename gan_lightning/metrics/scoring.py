@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -78,6 +78,14 @@ class Judge:
         if self.real is not None:
             on_all(self._imported)
 
+    def with_images(self, count: int) -> Judge:
+        """The same, for a set of only ``count`` images."""
+        return replace(
+            self,
+            protocol=self.protocol.at_most(count),
+            metrics=[m for m in self.metrics if m.count <= count],
+        )
+
     def statistics(
         self, images: Images, fingerprint: str, device: torch.device, progress: str | None = None
     ) -> RealStatistics:
@@ -140,9 +148,9 @@ class Judge:
     def wanted(self) -> Wanted:
         """How many generated images each score looks at."""
         return Wanted(
-            moments=self.protocol.fid_generated,
-            inception=self.protocol.is_images,
-            splits=self.protocol.is_splits,
+            moments=self.protocol.counts.fid_generated,
+            inception=self.protocol.counts.is_images,
+            splits=self.protocol.counts.is_splits,
             features=max((m.count for m in self.metrics if m.of_features), default=0),
             images=max((m.count for m in self.metrics if m.of_images), default=0),
         )
@@ -176,9 +184,9 @@ class Judge:
         """The numbers of images, under names that no score has."""
         counts = {
             "fid_real": real.gaussian.n,
-            "fid_generated": self.protocol.fid_generated,
-            "is_images": self.protocol.is_images,
-            "is_splits": self.protocol.is_splits,
+            "fid_generated": self.protocol.counts.fid_generated,
+            "is_images": self.protocol.counts.is_images,
+            "is_splits": self.protocol.counts.is_splits,
         }
         return counts | {f"{type(m).__name__}_count": m.count for m in self.metrics}
 
@@ -188,8 +196,8 @@ class Judge:
             raise UserError(
                 f"{available} images are too few: protocol {self.protocol.name} and the metrics "
                 f"asked for look at {self.wanted.count}. Give more, or lower "
-                f"{option('protocol.is_images')} (now {self.protocol.is_images}), "
-                f"protocol.fid_generated ({self.protocol.fid_generated}) and the metrics' counts"
+                f"{option('protocol.is_images')} (now {self.protocol.counts.is_images}), "
+                f"protocol.fid_generated ({self.protocol.counts.fid_generated}), metrics' counts"
             )
 
     def _imported(self) -> RealStatistics:

@@ -1,0 +1,88 @@
+"""Exponential moving average of the generator's weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
+
+from gan_lightning.errors import UserError
+from gan_lightning.gan import GAN
+
+
+class GeneratorAverage(Callback):
+    """Keeps a moving average of the generator beside it, saved with each checkpoint.
+
+    ``average <- decay * average + (1 - decay) * weights`` after each generator update, for the
+    parameters and for the running statistics of batch normalization. Training does not notice.
+    `Evaluation` scores the average as well, as ``ema_...``. (Lightning's own weight averaging
+    would put the average in place of the trained weights at the end and in the checkpoints.)
+
+    Args:
+        decay: Between 0 and 1, such as 0.999; without it nothing is averaged.
+    """
+
+    def __init__(self, decay: float | None = None) -> None:
+        if decay is not None and not 0 < decay < 1:
+            raise UserError(f"--ema.decay is {decay}; allowed are numbers between 0 and 1")
+        self.decay = decay
+        self.weights: dict[str, Tensor] = {}
+        self._seen = 0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Starts from the present weights, or goes on from those of the checkpoint."""
+        if self.decay is None:
+            return
+        self._seen = trainer.global_step
+        generator = _generator(pl_module)
+        present = {name: tensor.float().clone() for name, tensor in averaged(generator).items()}
+        old = {name: tensor.to(pl_module.device) for name, tensor in self.weights.items()}
+        self.weights = old or present
+
+    @torch.no_grad()
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        *args: Any,  # noqa: ANN401
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
+        """Moves the average towards the present weights."""
+        updates = trainer.global_step - self._seen
+        if self.decay is None or updates == 0:
+            return
+        self._seen = trainer.global_step
+        present = averaged(_generator(pl_module))
+        targets = [present[name].float() for name in self.weights]
+        torch._foreach_lerp_(list(self.weights.values()), targets, 1 - self.decay**updates)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The average, for checkpoints."""
+        return {"weights": self.weights}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes the average from a checkpoint, if it is in use."""
+        if self.decay is not None:
+            self.weights = dict(state_dict["weights"])
+
+
+def averaged(generator: nn.Module) -> dict[str, Tensor]:
+    """What is averaged, by name: parameters and running statistics."""
+    statistics = {
+        f"{prefix}.{name}" if prefix else name: tensor
+        for prefix, module in generator.named_modules()
+        if isinstance(module, _NormBase)
+        for name, tensor in module.named_buffers(recurse=False)
+        if tensor.is_floating_point()
+    }
+    parameters = {name: tensor.detach() for name, tensor in generator.named_parameters()}
+    return parameters | statistics
+
+
+def _generator(pl_module: LightningModule) -> nn.Module:
+    assert isinstance(pl_module, GAN)
+    return pl_module.generator

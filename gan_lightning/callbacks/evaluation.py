@@ -1,0 +1,269 @@
+"""Scores during training, and of a finished run."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+
+from gan_lightning.callbacks.checkpoints import checkpoint_folder
+from gan_lightning.callbacks.comparison import Row, held_out, table
+from gan_lightning.callbacks.ema import GeneratorAverage
+from gan_lightning.errors import UserError
+from gan_lightning.gan import GAN
+from gan_lightning.metrics.base import FeatureExtractor, option
+from gan_lightning.metrics.generated import GeneratedImages
+from gan_lightning.metrics.images import NoiseImages
+from gan_lightning.metrics.inception import inception
+from gan_lightning.metrics.protocol import Protocol, monitor
+from gan_lightning.metrics.samples import SampleScore
+from gan_lightning.metrics.scoring import Judge, Result
+from gan_lightning.metrics.statistics import RealStatistics
+
+if TYPE_CHECKING:
+    from gan_lightning.data import ImageData
+
+
+class Evaluation(Callback):
+    """Inception score, FID and further scores of the generator at every validation and test.
+
+    Scores go to ``metrics.csv`` with the numbers of images they rest on, and with everything else
+    they depend on to ``scores.jsonl``. A validation makes the same images at any number of
+    processes, and training does not notice it. ``--trainer.limit_val_batches 0`` trains without.
+
+    Args:
+        extractor: Judges the images: ``inception``, ``digits``, a ``classifier`` trained by
+            ``gan extractor``, or the import path of your own. Names all scores, unless Inception.
+        protocol: How many images each score looks at: ``monitor`` (small and quick), ``paper``,
+            ``sngan`` or ``literature``.
+        metrics: Scores beside IS and FID: ``kid``, ``precision_recall``, ``ms_ssim``.
+        cache: Folder of the real images' statistics, by default ``statistics`` beside the dataset.
+        real: npz file of ``mu`` and ``sigma`` (this project's, pytorch-fid's or clean-fid's) to
+            compare with, in place of the dataset.
+        real_count: Number of images that file was made from, if it doesn't say.
+        best: Keep the checkpoint of the lowest FID as ``checkpoints/best.ckpt``.
+        compare: Print at the end what real images and noise score, beside the generator.
+    """
+
+    def __init__(
+        self,
+        extractor: FeatureExtractor = inception(),  # noqa: B008  (reads its weights only in setup)
+        protocol: Protocol = monitor(),  # noqa: B008  (has no state)
+        metrics: Sequence[SampleScore] = (),
+        cache: str | None = None,
+        real: str | None = None,
+        real_count: int | None = None,
+        best: bool = True,
+        compare: bool = False,
+    ) -> None:
+        self.extractor = extractor
+        self.protocol = protocol
+        self.metrics = tuple(metrics)
+        self.cache = cache
+        self.real = real
+        self.real_count = real_count
+        self.best = best
+        self.compare = compare
+        self._statistics: RealStatistics | None = None
+        self._last: tuple[int, list[Row]] = (-1, [])
+        self._loaded_step: int | None = None
+        self._lowest = float("inf")
+        self._improved = False
+
+    # ----------------------------------------------------------------------------- before training
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Finds what would make an evaluation fail, before anything is trained.
+
+        Raises:
+            UserError: If weights, real images or a place for their statistics are missing.
+        """
+        if stage == "predict" or (stage == "fit" and trainer.limit_val_batches == 0):
+            return
+        data, module = _data(trainer), _module(pl_module)
+        judge = self._judge(data)
+        judge.prepare(module.image_shape)
+        self.protocol.real_count(len(data.images("train")))
+        if trainer.is_global_zero and judge.cache is not None and self.real is None:
+            _require_writable(judge.cache)
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Remembers how long the model was trained: Lightning forgets it outside of training."""
+        self._loaded_step = int(checkpoint["global_step"])
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Goes on from the lowest FID of a resumed run."""
+        note = _best_note(trainer)
+        if self._loaded_step is not None and note.exists():
+            self._lowest = float(json.loads(note.read_text())["score"])
+
+    # --------------------------------------------------------------------------------- evaluations
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Scores the generator."""
+        if not trainer.sanity_checking:
+            self._evaluate(trainer, _module(pl_module))
+
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Scores the generator."""
+        self._evaluate(trainer, _module(pl_module))
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keeps the checkpoint, if its FID is the lowest so far."""
+        if not self._improved:
+            return
+        self._improved = False
+        trainer.save_checkpoint(checkpoint_folder(trainer.default_root_dir) / "best.ckpt")
+        if trainer.is_global_zero:
+            best = {"step": trainer.global_step, "score": self._lowest}
+            _best_note(trainer).write_text(json.dumps(best) + "\n")
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Prints what the scores mean, if that was asked for."""
+        if not self.compare or trainer.limit_val_batches == 0:
+            return
+        step, rows = self._last
+        if step != trainer.global_step:
+            rows = self._score_generators(trainer, _module(pl_module))
+        rows = rows + self._score_references(trainer, _module(pl_module))
+        self._print(trainer, rows)
+
+    def _evaluate(self, trainer: Trainer, module: GAN) -> None:
+        """Scores, logs and notes whether this is the best so far."""
+        rows = self._score_generators(trainer, module)
+        scores = {name: value for row in rows for name, value in row.result.scores.items()}
+        # Every process has the same scores; the reduction only tells Lightning so.
+        module.log_dict(scores, logger=False, sync_dist=True)
+        step = self._step(trainer)
+        if trainer.is_global_zero:
+            _append(Path(trainer.default_root_dir, "scores.jsonl"), step, [r.result for r in rows])
+        if trainer.state.fn != "fit":
+            # Loggers would take this for step 0 of a new run, so it is only printed and appended.
+            self._print(trainer, rows)
+            return
+        for logger in trainer.loggers:
+            logger.log_metrics({**scores, **rows[0].result.counts}, step=step)
+        self._last = step, rows
+        fid = next(v for name, v in rows[0].result.scores.items() if name.endswith("fid"))
+        self._improved = self.best and fid < self._lowest
+        self._lowest = min(fid, self._lowest)
+
+    def _score_generators(self, trainer: Trainer, module: GAN) -> list[Row]:
+        """The generator, and its average if there is one."""
+        judge = self._judge(_data(trainer))
+        real = self._real_statistics(trainer, module)
+        averages = [c.weights for c in _averages(trainer) if c.weights]
+        kinds = [("", "generator", None), *(("ema_", "moving average", w) for w in averages)]
+        rows = []
+        for prefix, title, weights in kinds:
+            source = GeneratedImages(
+                module.generator, judge.wanted.count, module.seed, module.device, weights
+            )
+            bar = _bar(trainer, title)
+            rows.append(Row(title, judge.score(source, real, module.device, bar, prefix)))
+        return rows
+
+    def _score_references(self, trainer: Trainer, module: GAN) -> list[Row]:
+        """Real images that were not compared with, and noise."""
+        data = _data(trainer)
+        judge = self._judge(data)
+        real = self._real_statistics(trainer, module)
+        subset = judge.subset_of(data.images("train"), data.fingerprint("train"))
+        rows = []
+        if (rest := held_out(data, subset)) is not None:
+            few = judge.with_images(min(len(rest), judge.wanted.count))
+            result = few.score(rest, real, module.device, _bar(trainer, "real images"))
+            rows.append(Row("other real images", result))
+        noise = NoiseImages(module.image_shape, judge.wanted.count)
+        result = judge.score(noise, real, module.device, _bar(trainer, "noise"))
+        return [*rows, Row("noise", result)]
+
+    def _real_statistics(self, trainer: Trainer, module: GAN) -> RealStatistics:
+        if self._statistics is None:
+            data = _data(trainer)
+            self._statistics = self._judge(data).statistics(
+                data.images("train"),
+                data.fingerprint("train"),
+                module.device,
+                _bar(trainer, "real images"),
+            )
+        return self._statistics
+
+    def _judge(self, data: ImageData) -> Judge:
+        return Judge(
+            self.extractor,
+            self.protocol,
+            self.metrics,
+            Path(self.cache) if self.cache else Path(data.prepared_root, "statistics"),
+            Path(self.real) if self.real else None,
+            self.real_count,
+        )
+
+    def _print(self, trainer: Trainer, rows: list[Row]) -> None:
+        if trainer.is_global_zero:
+            print(table(rows, self.protocol.name, self.extractor.name))
+
+    def _step(self, trainer: Trainer) -> int:
+        if trainer.state.fn == "fit" or self._loaded_step is None:
+            return trainer.global_step
+        return self._loaded_step
+
+
+def _module(pl_module: LightningModule) -> GAN:
+    assert isinstance(pl_module, GAN)
+    return pl_module
+
+
+def _data(trainer: Trainer) -> ImageData:
+    """The trainer's DataModule.
+
+    Raises:
+        UserError: If it has none with images to compare with.
+    """
+    data: Any = getattr(trainer, "datamodule", None)
+    if not hasattr(data, "fingerprint"):
+        raise UserError(
+            "evaluation compares with real images, but the trainer has no gan_lightning.data "
+            "DataModule: give one as `datamodule`, or leave the Evaluation callback out"
+        )
+    module: ImageData = data
+    return module
+
+
+def _averages(trainer: Trainer) -> list[GeneratorAverage]:
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]  # set late
+    return [callback for callback in callbacks if isinstance(callback, GeneratorAverage)]
+
+
+def _bar(trainer: Trainer, title: str) -> str | None:
+    """The title of a progress bar, where Lightning has one too."""
+    return f"scoring {title}" if trainer.progress_bar_callback is not None else None
+
+
+def _best_note(trainer: Trainer) -> Path:
+    return checkpoint_folder(trainer.default_root_dir) / "best.json"
+
+
+def _append(path: Path, step: int, results: Sequence[Result]) -> None:
+    """Adds a line per result; a step evaluated again gets another line."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        for result in results:
+            file.write(json.dumps({"step": step, **result.to_dict()}) + "\n")
+
+
+def _require_writable(folder: Path) -> None:
+    """Raises `UserError` unless statistics can be written there, or are there to be read."""
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not os.access(nearest, os.W_OK) and not any(folder.glob("*.npz")):
+        raise UserError(
+            f"cannot write the statistics of the real images to {folder}: choose another folder "
+            f"with {option('cache')}"
+        )
