@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -161,10 +162,10 @@ class Npz:
             UserError: If the file cannot be read, has no ``images``, or they are not uint8 NHWC.
         """
         try:
-            with np.load(path) as file:
+            with path.open("rb") as opened, np.load(opened) as file:
                 arrays = {key: file[key] for key in ("images", "labels") if key in file}
                 keys = sorted(file)
-        except (OSError, ValueError, AttributeError) as error:
+        except (OSError, ValueError, EOFError, BadZipFile, AttributeError) as error:
             raise UserError(f"cannot read {path} as an npz file: {error}") from error
         if "images" not in arrays:
             raise UserError(f"{path} has the keys {keys}, but it must have {cls.KEYS}")

@@ -204,7 +204,7 @@ def _read_npz(path: Path) -> dict[str, Any]:
         UserError: If it cannot be read, or has no ``mu`` and ``sigma``.
     """
     try:
-        with np.load(path) as file:
+        with path.open("rb") as opened, np.load(opened) as file:
             arrays = dict(file)
     except (OSError, ValueError, EOFError, BadZipFile, AttributeError) as error:
         raise UserError(
