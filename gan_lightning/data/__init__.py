@@ -6,7 +6,7 @@ from gan_lightning.data.faces import celeba
 from gan_lightning.data.folders import folder
 from gan_lightning.data.ilsvrc import imagenet
 from gan_lightning.data.loading import Batch
-from gan_lightning.data.prepare import prepare, verify
+from gan_lightning.data.preparing import prepare, verify
 from gan_lightning.data.torchvision_sets import cifar10, mnist, stl10
 
 __all__ = [

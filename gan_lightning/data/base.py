@@ -25,8 +25,8 @@ from gan_lightning.data.loading import (
     Spans,
     to_batch,
 )
-from gan_lightning.data.prepare import prepare
 from gan_lightning.data.prepared import Prepared, open_prepared
+from gan_lightning.data.preparing import prepare
 from gan_lightning.data.sampling import Draw, Epochs, Replacement
 from gan_lightning.data.source import Source
 from gan_lightning.errors import UserError
@@ -120,7 +120,7 @@ class ImageData(LightningDataModule, ABC):
         self.skip_bad = skip_bad
         self.num_predict = num_predict
         self.prepared_root = self.root if prepared_root is None else Path(prepared_root)
-        self._opened: dict[str, Prepared] = {}
+        self._splits_open: dict[str, Prepared] = {}
         self._cache: DeviceCache | None = None
 
     @abstractmethod
@@ -151,7 +151,7 @@ class ImageData(LightningDataModule, ABC):
 
     def setup(self, stage: str | None = None) -> None:
         """Memory-maps the training images."""
-        count = len(self._open("train").images)
+        count = len(self.opened("train").images)
         if count < self.batch_size:
             raise UserError(
                 f"--data.batch_size {self.batch_size} is more than the {count} images of "
@@ -160,25 +160,30 @@ class ImageData(LightningDataModule, ABC):
 
     def images(self, split: Split = "train") -> NDArray[np.uint8]:
         """Returns the prepared images of a split, uint8 ``(count, C, H, W)``, memory-mapped."""
-        return self._open(split).images.transpose(0, 3, 1, 2)
+        return self.opened(split).images.transpose(0, 3, 1, 2)
 
     def labels(self, split: Split = "train") -> NDArray[np.int64] | None:
         """Returns the labels of a split, int64 ``(count,)``, or None without classes."""
-        return self._open(split).labels
+        return self.opened(split).labels
 
     def fingerprint(self, split: Split = "train") -> str:
         """Returns dataset, preprocessing and checksum of a prepared split in one line."""
-        return self._open(split).fingerprint
+        return self.opened(split).fingerprint
 
-    def _open(self, split: Split) -> Prepared:
+    def opened(self, split: Split) -> Prepared:
+        """Opens a prepared split, once.
+
+        Raises:
+            UserError: When the dataset has no such split, or the array must not be used.
+        """
         if split not in self.splits:
             raise UserError(
                 f"--data {self.name} has no {split} split, only {', '.join(self.splits)}. "
                 "Choose a dataset that has one."
             )
-        if split not in self._opened:
-            self._opened[split] = self.load(split)
-        return self._opened[split]
+        if split not in self._splits_open:
+            self._splits_open[split] = self.load(split)
+        return self._splits_open[split]
 
     def load(self, split: Split) -> Prepared:
         """Opens a prepared split."""
@@ -200,7 +205,7 @@ class ImageData(LightningDataModule, ABC):
         spans = self._spans(trainer)
         picker = self._picker(trainer)
         device = trainer.strategy.root_device
-        prepared = self._open("train")
+        prepared = self.opened("train")
         if self._fits(prepared, device):
             self._cache = self._load_cache(prepared, device)
             return PickLoader(spans, picker)
@@ -234,7 +239,7 @@ class ImageData(LightningDataModule, ABC):
         return Picker(self._draw(trainer, size), size, self.seed, rank, self.flip)
 
     def _draw(self, trainer: Trainer, size: int) -> Draw:
-        count, rank = len(self._open("train").images), trainer.global_rank
+        count, rank = len(self.opened("train").images), trainer.global_rank
         if self.sampling == "epoch":
             return Epochs(count, size, self.seed, rank, trainer.world_size)
         return Replacement(count, size, self.seed, rank)

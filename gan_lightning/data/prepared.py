@@ -115,8 +115,9 @@ class Prepared:
         """
         if self.path is None:
             return self.images[indices]
+        assert isinstance(self.images, np.memmap)
         rows = np.empty((len(indices), *self.images.shape[1:]), np.uint8)
-        start, size = self._first_byte, rows[0].nbytes
+        start, size = self.images.offset, rows[0].nbytes
         for row, index in zip(rows, indices.tolist(), strict=True):
             if os.preadv(self._file, [row.data], start + index * size) != size:
                 raise refusal(self.path, "ends before its last image")
@@ -130,18 +131,13 @@ class Prepared:
         return torch.from_numpy(np.load(self.path, mmap_mode="c"))
 
     @cached_property
-    def _first_byte(self) -> int:
-        assert self.path is not None
-        return self.path.stat().st_size - self.images.nbytes
-
-    @cached_property
     def _file(self) -> int:
         assert self.path is not None
         return os.open(self.path, os.O_RDONLY)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leaves out the open file: a worker opens its own, and maps instead of copying."""
-        state = {k: v for k, v in self.__dict__.items() if k not in ("_file", "_first_byte")}
+        state = {name: value for name, value in self.__dict__.items() if name != "_file"}
         return state if self.path is None else {**state, "images": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -188,12 +184,8 @@ def _mapped(path: Path, manifest: Manifest) -> NDArray[np.uint8]:
         if size != manifest.bytes:
             raise refusal(path, f"has {size:,} bytes, its manifest says {manifest.bytes:,}")
         images: NDArray[np.uint8] = np.load(path, mmap_mode="r")
-    except (OSError, EOFError) as error:
-        raise refusal(path, f"cannot be read ({error})") from error
-    except ValueError as error:
-        if isinstance(error, UserError):
-            raise
-        raise refusal(path, f"is not a numpy array ({error})") from error
+    except (OSError, EOFError, ValueError) as error:
+        raise refusal(path, f"is not a numpy array that can be read ({error})") from error
     if images.shape != manifest.shape or images.dtype != np.uint8:
         found = f"{images.dtype} {images.shape}"
         raise refusal(path, f"holds {found}, its manifest says uint8 {manifest.shape}")
@@ -224,16 +216,3 @@ def sha256(path: Path) -> str:
     """Returns the SHA-256 of a file, as ``sha256sum`` prints it."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def verify_folder(folder: Path) -> None:
-    """Reads a whole prepared split and compares it with its manifest's checksums.
-
-    Raises:
-        UserError: When a byte has changed.
-    """
-    manifest = Manifest.load(folder)
-    _mapped(folder / IMAGES, manifest)
-    _labels(folder, manifest)
-    if sha256(folder / IMAGES) != manifest.sha256:
-        raise refusal(folder / IMAGES, "does not have the checksum of its manifest")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from gan_lightning.data.prepared import Manifest, open_prepared, refusal, verify_folder
+from gan_lightning.data.prepared import IMAGES, Manifest, open_prepared, refusal, sha256
 from gan_lightning.data.source import signature
 from gan_lightning.data.writing import locked, write
 from gan_lightning.errors import UserError
@@ -84,5 +84,8 @@ def verify(data: ImageData) -> None:
         UserError: When a byte has changed, or nothing is prepared.
     """
     for split in data.splits:
-        if split == "train" or data.prepared_folder(split).exists():
-            verify_folder(data.prepared_folder(split))
+        folder = data.prepared_folder(split)
+        if split == "train" or folder.exists():
+            open_prepared(folder, data.name, split, data.preprocessing)
+            if sha256(folder / IMAGES) != Manifest.load(folder).sha256:
+                raise refusal(folder / IMAGES, "does not have the checksum of its manifest")

@@ -1,0 +1,233 @@
+"""Batches: the same images for the same position, whichever way they take."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gan_lightning.data import Batch, ImageData, digits, folder
+from gan_lightning.data.loading import Elements, Pixels, Spans, to_batch
+from gan_lightning.errors import UserError
+from gan_lightning.streams import stream
+from tests.data import formats
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:`isinstance.treespec, LeafSpec.` is deprecated:FutureWarning",  # in Lightning
+    "ignore:The 'train_dataloader' does not have many workers",
+)
+
+Seen = list[tuple[int, NDArray[np.float32], NDArray[np.int64] | None]]
+
+
+class Recorder(LightningModule):
+    """Trains nothing; remembers the batch of each global step."""
+
+    def __init__(self, n_dis: int = 1, iterations_per_batch: int = 1) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.n_dis = n_dis
+        self.iterations_per_batch = iterations_per_batch
+        self.layer = torch.nn.Linear(1, 1)
+        self.seen: Seen = []
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), 0.1)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> None:
+        labels = None if batch.labels is None else batch.labels.numpy()
+        self.seen.append((self.global_step, batch.images.numpy().copy(), labels))
+        size = self.n_dis * self.trainer.datamodule.batch_size  # type: ignore[attr-defined]
+        for _ in range(len(batch.images) // size):
+            self.optimizers().step()  # type: ignore[union-attr]
+
+    def validation_step(self, batch: Tensor, batch_idx: int) -> None:
+        pass
+
+
+def train(
+    data: ImageData,
+    max_steps: int,
+    tmp_path: Path,
+    module: Recorder | None = None,
+    resume: bool = False,
+    validate_every: int | None = None,
+) -> Seen:
+    """Trains from the start or from where the last call with this ``tmp_path`` ended."""
+    module = module or Recorder()
+    trainer = Trainer(
+        accelerator="cpu",
+        max_epochs=-1,
+        max_steps=max_steps,
+        use_distributed_sampler=False,
+        check_val_every_n_epoch=None,
+        val_check_interval=validate_every,
+        limit_val_batches=1 if validate_every else 0,
+        num_sanity_val_steps=0,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    checkpoint = tmp_path / "last.ckpt"
+    trainer.fit(module, datamodule=data, ckpt_path=checkpoint if resume else None)
+    trainer.save_checkpoint(checkpoint)
+    return module.seen
+
+
+def assert_same(first: Seen, second: Seen) -> None:
+    assert [step for step, _, _ in first] == [step for step, _, _ in second]
+    for (_, images, labels), (_, others, other_labels) in zip(first, second, strict=True):
+        np.testing.assert_array_equal(images, others)
+        np.testing.assert_array_equal(labels, other_labels)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> str:
+    """A folder of 30 images in two classes, prepared."""
+    images = {f"{i % 2}/{i:02}.png": formats.noise(8, 8, 3, seed=i) for i in range(30)}
+    formats.write_folder(tmp_path / "images", images)
+    return str(tmp_path / "images")
+
+
+def test_a_batch_is_what_its_position_says(root: str, tmp_path: Path) -> None:
+    data = folder(root=root, size=8, num_classes=2, batch_size=4, seed=5)
+    seen = train(data, 3, tmp_path, Recorder(n_dis=2))
+    labels = data.labels()
+    assert labels is not None
+    for position, (step, images, got) in enumerate(seen):
+        assert step == position
+        drawn = stream(5, "batch", position, 0).integers(0, 30, 8)
+        expected = data.images()[drawn].astype(np.float32) / np.float32(127.5) - 1
+        np.testing.assert_array_equal(images, expected)
+        np.testing.assert_array_equal(got, labels[drawn])
+
+
+@pytest.mark.parametrize("sampling", ["replacement", "epoch"])
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"device_cache": "never"},
+        {"device_cache_gib": 1e-9},
+        {"device_cache": "always", "device_cache_gib": 1e-9},
+        {"device_cache": "never", "num_workers": 2},
+    ],
+)
+def test_every_path_gives_the_same_batches(
+    root: str, tmp_path: Path, sampling: str, other: dict[str, Any]
+) -> None:
+    """On the device or the host, with workers, and interrupted: bit-identical."""
+    options: dict[str, Any] = {"size": 8, "batch_size": 4, "flip": True, "sampling": sampling}
+    whole = train(folder(root=root, num_classes=2, **options), 7, tmp_path)
+    assert len(whole) == 7
+    options |= other
+    first = train(folder(root=root, num_classes=2, **options), 3, tmp_path)
+    rest = train(folder(root=root, num_classes=2, **options), 7, tmp_path, resume=True)
+    assert_same(first + rest, whole)
+
+
+@pytest.mark.parametrize("interrupted", [2, 3, 4])
+def test_resuming_among_validations(root: str, tmp_path: Path, interrupted: int) -> None:
+    data = folder(root=root, size=8, batch_size=4)
+    whole = train(data, 9, tmp_path, validate_every=3)
+    first = train(copy.deepcopy(data), interrupted, tmp_path, validate_every=3)
+    rest = train(copy.deepcopy(data), 9, tmp_path, resume=True, validate_every=3)
+    assert_same(first + rest, whole)
+
+
+def test_a_finished_run_can_be_made_longer(tmp_path: Path) -> None:
+    whole = train(digits(batch_size=4), 8, tmp_path)
+    first = train(digits(batch_size=4), 5, tmp_path)
+    assert_same(first + train(digits(batch_size=4), 8, tmp_path, resume=True), whole)
+    assert train(digits(batch_size=4), 8, tmp_path, resume=True) == []
+
+
+def test_several_positions_in_one_batch(tmp_path: Path) -> None:
+    """Three at a time are the same positions, one after the other; the last batch is shorter."""
+    single = train(digits(batch_size=4), 8, tmp_path)
+    triple = train(digits(batch_size=4), 8, tmp_path, Recorder(iterations_per_batch=3))
+    assert [(step, len(images)) for step, images, _ in triple] == [(0, 12), (3, 12), (6, 8)]
+    for part in (1, 2):
+        np.testing.assert_array_equal(
+            np.concatenate([batch[part] for batch in triple]),
+            np.concatenate([batch[part] for batch in single]),
+        )
+
+
+def test_resuming_with_another_number_of_positions_at_a_time(tmp_path: Path) -> None:
+    single = train(digits(batch_size=4), 9, tmp_path)
+    train(digits(batch_size=4), 4, tmp_path, Recorder(iterations_per_batch=2))
+    module = Recorder(iterations_per_batch=3)
+    rest = train(digits(batch_size=4), 9, tmp_path, module, resume=True)
+    assert [step for step, _, _ in rest] == [4, 7]
+    np.testing.assert_array_equal(
+        np.concatenate([images for _, images, _ in rest]),
+        np.concatenate([images for _, images, _ in single[4:]]),
+    )
+
+
+def test_flips_mirror_left_and_right(root: str, tmp_path: Path) -> None:
+    plain = train(folder(root=root, size=8, batch_size=16), 2, tmp_path)
+    mirrored = train(folder(root=root, size=8, batch_size=16, flip=True), 2, tmp_path)
+    flipped = 0
+    for (_, images, _), (_, others, _) in zip(plain, mirrored, strict=True):
+        for image, other in zip(images, others, strict=True):
+            same, mirror = (image == other).all(), (image[:, :, ::-1] == other).all()
+            assert same != mirror
+            flipped += int(mirror)
+    assert 6 <= flipped <= 26  # of 32, with chance 1/2 each
+
+
+def test_training_needs_a_number_of_steps(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"--trainer.max_steps -1"):
+        train(digits(), -1, tmp_path)
+
+
+@pytest.mark.parametrize("value_range", [(-1.0, 1.0), (0.0, 1.0)])
+def test_bytes_become_floats(value_range: tuple[float, float]) -> None:
+    every = torch.arange(256, dtype=torch.uint8).reshape(1, 16, 16, 1)
+    images = to_batch(Pixels(every, None, None), value_range).images
+    x = np.arange(256, dtype=np.float32)
+    expected = x / np.float32(127.5) - 1 if value_range[0] else x / np.float32(255)
+    np.testing.assert_array_equal(images.flatten().numpy(), expected)
+    assert (images.min().item(), images.max().item()) == value_range
+
+
+def test_images_are_channels_last() -> None:
+    images = to_batch(Pixels(torch.zeros(2, 8, 8, 3).byte(), None, None), (-1, 1)).images
+    assert images.shape == (2, 3, 8, 8)
+    assert images.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_spans_cover_what_is_left_and_count_what_is_done() -> None:
+    spans = Spans(start=4, stop=11, step=3, done=2)
+    assert list(spans) == [range(4, 7), range(7, 10), range(10, 11)]
+    assert len(spans) == 5
+    assert list(Spans(11, 11, 3, 4)) == []
+
+
+def test_a_worker_maps_the_array_instead_of_receiving_it(root: str) -> None:
+    data = folder(root=root, size=8, batch_size=4)
+    data.prepare_data()
+    data.setup()
+    prepared = data.opened("train")
+    rows = prepared.rows(np.array([3, 1]))
+    sent = pickle.dumps(prepared)
+    assert len(sent) < 1000 < prepared.images.nbytes
+    np.testing.assert_array_equal(pickle.loads(sent).rows(np.array([3, 1])), rows)
+
+
+def test_prediction_shares_the_images_between_ranks() -> None:
+    data = digits(num_predict=11, batch_size=3)
+    loader = data.predict_dataloader()
+    assert [part.tolist() for part in loader] == [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10]]
+    assert isinstance(loader, Elements)
+    assert len(loader) == 4
