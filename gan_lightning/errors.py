@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class UserError(ValueError):
+class UserError(Exception):  # not a ValueError: argument parsers swallow those
     """A mistake in the configuration or the data, with its remedy in the message.
 
     The command line prints the message alone, without a traceback, and exits with ``exit_code``.

@@ -12,13 +12,14 @@ from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.optim import Adam, Optimizer
+from torch.optim import Optimizer
 
 from gan_lightning.errors import TrainingDiverged, UserError
 from gan_lightning.images import to_uint8
 from gan_lightning.losses import Objective, hinge
 from gan_lightning.networks import CNNDiscriminator, CNNGenerator, Generator
 from gan_lightning.normalization import Norm, none, normalize_, refresh_, sn
+from gan_lightning.optim import GANAdam
 from gan_lightning.step import iteration
 from gan_lightning.streams import stream
 
@@ -55,12 +56,8 @@ class GAN(LightningModule):
         objective: Objective = hinge(),
         norm: Norm = sn(),
         generator_norm: Norm = none(),
-        generator_optimizer: OptimizerCallable = lambda p: Adam(
-            p, lr=1e-4, betas=(0.5, 0.999), fused=True
-        ),
-        discriminator_optimizer: OptimizerCallable = lambda p: Adam(
-            p, lr=1e-4, betas=(0.5, 0.999), fused=True
-        ),
+        generator_optimizer: OptimizerCallable = GANAdam,
+        discriminator_optimizer: OptimizerCallable = GANAdam,
         n_dis: int = 1,
         seed: int = 0,
     ) -> None:

@@ -16,6 +16,7 @@ until the next refresh each pass normalizes it anew.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -96,7 +97,7 @@ class SpectralNorm(nn.Module):
     def _apply(self, *args: Any, **kwargs: Any) -> SpectralNorm:  # noqa: ANN401 (as nn.Module's)
         # .to() and .double() change W without touching its version counter.
         self._current = None
-        super()._apply(*args, **kwargs)
+        super()._apply(*args, **kwargs)  # type: ignore[no-untyped-call]  # torch does not type it
         return self
 
 
@@ -126,13 +127,20 @@ class _Shared(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         normalized, gain, *vectors = ctx.saved_tensors
         module: SpectralNorm = ctx.module
-        with torch.autocast(grad.device.type, enabled=False):
+        with without_autocast(grad):
             share = torch.dot(_flat(grad), _flat(normalized)) * gain
             share = share * (-1 / (module.scale * len(module.operators)))
             out = _dense(grad) * gain
             for k, operator in enumerate(module.operators):
                 operator.add_gradient_(out, vectors[2 * k] * share, vectors[2 * k + 1])
         return out, None, None, None, *(None for _ in vectors)
+
+
+def without_autocast(tensor: Tensor) -> AbstractContextManager[None]:
+    """Singular values are estimated in the precision of the weights, whatever the passes use."""
+    device = tensor.device.type
+    available = torch.amp.is_autocast_available(device)
+    return torch.autocast(device, enabled=False) if available else nullcontext()
 
 
 def _dense(kernel: Tensor) -> Tensor:
@@ -157,10 +165,12 @@ def iterate_(pairs: Pairs) -> None:
     v <- A^T u / |A^T u|;  u <- A v / |A v|;  sigma = |A v| = u^T A v
     """
     rows = _rows(pairs)
-    if rows:
+    if not rows:
+        return
+    with without_autocast(rows[0][0]):
         right = [op.adjoint(weight, u) for weight, op, u, _ in rows]
         _unit_(right, out=[v for _, _, _, v in rows])
-        refresh_(pairs)
+    refresh_(pairs)
 
 
 @torch.no_grad()
@@ -173,7 +183,8 @@ def refresh_(pairs: Pairs) -> None:
     rows = _rows(pairs)
     if not rows:
         return
-    left = [op.forward(weight, v) for weight, op, _, v in rows]
+    with without_autocast(rows[0][0]):
+        left = [op.forward(weight, v) for weight, op, _, v in rows]
     sigmas = iter(_unit_(left, out=[u for _, _, u, _ in rows]))
     for module, weight in pairs:
         mine = [next(sigmas) for _ in module.operators]

@@ -1,0 +1,160 @@
+"""The ``gan`` command: LightningCLI with a folder for each run and errors in one sentence."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.plugins import CheckpointIO
+
+from gan_lightning.callbacks import (
+    AtomicCheckpointIO,
+    Checkpoints,
+    GracefulStop,
+    SampleGrid,
+    SavePredictions,
+)
+from gan_lightning.data import ImageData
+from gan_lightning.errors import UserError
+from gan_lightning.gan import GAN
+from gan_lightning.logger import MetricsCSV
+from gan_lightning.parser import Parser
+from gan_lightning.run_folder import checkpoint_path, with_run_folder
+
+TRAINER_DEFAULTS: dict[str, Any] = {
+    # The whole run is one epoch of positions; see gan_lightning.data.
+    "max_epochs": -1,
+    "use_distributed_sampler": False,
+    "check_val_every_n_epoch": None,
+    "num_sanity_val_steps": 0,
+    "max_steps": 100_000,
+    "val_check_interval": 5_000,
+    "log_every_n_steps": 50,
+    "enable_model_summary": False,
+}
+
+
+class SaveConfig(SaveConfigCallback):
+    """Saves the resolved ``config.yaml`` when training starts, not when a run is looked at."""
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Writes the file on the first rank."""
+        if stage == "fit":
+            super().setup(trainer, pl_module, stage)
+
+
+class GANCommand(LightningCLI):
+    """``gan fit|validate|test|predict``."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Adds the run's folder and what is kept in it, and links model and data."""
+        parser.add_argument(
+            "--run",
+            type=str,
+            default="runs/gan",
+            help="Folder of the run: config.yaml, metrics.csv, samples/, checkpoints/. "
+            "By default runs/<config>-<time>.",
+        )
+        parser.add_lightning_class_args(Checkpoints, "checkpoints")
+        parser.add_lightning_class_args(SampleGrid, "samples")
+        parser.link_arguments("run", "trainer.default_root_dir")
+        parser.link_arguments("seed_everything", "model.seed", compute_fn=int)
+        parser.link_arguments("seed_everything", "data.init_args.seed", compute_fn=int)
+        parser.link_arguments("data.image_shape", "model.image_shape", apply_on="instantiate")
+
+    def _parse_ckpt_path(self) -> None:
+        # Lightning would let the checkpoint's hyperparameters override the command line. Here a
+        # checkpoint of another architecture is an error, and `last` means the run's own.
+        options = self.config[self.config.subcommand]
+        if options.get("ckpt_path"):
+            options.ckpt_path = checkpoint_path(options.run, options.ckpt_path)
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401 (as LightningCLI's)
+        """Adds metrics.csv beside the user's loggers, and checkpoints that are written whole."""
+        config = self._get(self.config_init, "trainer")
+        loggers = config.logger if isinstance(config.logger, list) else [config.logger]
+        own = MetricsCSV(self._get(self.config, "run"))
+        kwargs["logger"] = False if config.logger is False else [own, *filter(_is_logger, loggers)]
+        plugins = config.plugins if isinstance(config.plugins, list) else [config.plugins]
+        plugins = [plugin for plugin in plugins if plugin is not None]
+        if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
+            plugins.append(AtomicCheckpointIO())
+        trainer: Trainer = super().instantiate_trainer(plugins=plugins, **kwargs)
+        return trainer
+
+    def after_fit(self) -> None:
+        """Says where everything is and what can be done with it."""
+        run = Path(self._get(self.config, "run"))
+        if self.trainer.is_global_zero and self.trainer.max_steps > 0:
+            print(
+                f"\nDone: {self.trainer.global_step} generator updates. In {run}:\n"
+                f"  samples/              images over time\n"
+                f"  metrics.csv           losses and scores\n"
+                f"  config.yaml           every option of this run\n"
+                f"  checkpoints/last.ckpt the networks and all that it takes to go on\n"
+                f"Next:\n"
+                f"  more images:    gan predict --run {run} --ckpt_path last\n"
+                f"  train longer:   gan fit --run {run} --ckpt_path last --trainer.max_steps N\n"
+                f"  in Python:      GAN.load_from_checkpoint('{run}/checkpoints/last.ckpt')"
+                ".sample(16)"
+            )
+
+
+def _is_logger(value: object) -> bool:
+    return value is not None and not isinstance(value, bool)
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Runs ``gan``; a user's mistake ends in one message and exit code 2."""
+    try:
+        if args is None:
+            # Also for the processes that a distributed strategy starts with these arguments.
+            sys.argv[1:] = with_run_folder(sys.argv[1:])
+        _quiet()
+        GANCommand(
+            GAN,
+            ImageData,
+            subclass_mode_data=True,
+            parser_class=Parser,
+            trainer_defaults={
+                **TRAINER_DEFAULTS,
+                "callbacks": [GracefulStop(), SavePredictions()],
+            },
+            seed_everything_default=0,
+            save_config_callback=SaveConfig,
+            save_config_kwargs={"overwrite": True},
+            auto_configure_optimizers=False,
+            args=None if args is None else with_run_folder(args),
+        )
+    except Exception as error:
+        mistake = _mistake(error)
+        if mistake is None:
+            raise
+        sys.stderr.write(f"gan: error: {mistake}\n")
+        raise SystemExit(mistake.exit_code) from None
+
+
+def _mistake(error: BaseException | None) -> UserError | None:
+    """The user's mistake behind an error; jsonargparse wraps what a class's constructor raises."""
+    while error is not None and not isinstance(error, UserError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def _quiet() -> None:
+    """Silences Lightning's advice that does not apply to this project."""
+    warnings.filterwarnings("ignore", ".*does not have many workers.*")
+    warnings.filterwarnings("ignore", ".*LightningCLI's args parameter.*")
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
+        lambda record: "litlogger" not in record.getMessage().lower()
+    )
+
+
+if __name__ == "__main__":
+    main()
