@@ -262,7 +262,8 @@ def _append(path: Path, step: int, results: Sequence[Result]) -> None:
 def _require_writable(folder: Path) -> None:
     """Raises `UserError` unless statistics can be written there, or are there to be read."""
     nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not os.access(nearest, os.W_OK) and not any(folder.glob("*.npz")):
+    writable = nearest.is_dir() and os.access(nearest, os.W_OK)
+    if not writable and not any(folder.glob("*.npz")):
         raise UserError(
             f"cannot write the statistics of the real images to {folder}: choose another folder "
             f"with {option('cache')}"

@@ -1,0 +1,266 @@
+"""Evaluation does not touch training, and says what it measured in the right places."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor
+
+from gan_lightning.callbacks.ema import GeneratorAverage
+from gan_lightning.callbacks.evaluation import Evaluation
+from gan_lightning.errors import UserError
+from gan_lightning.gan import GAN
+from gan_lightning.metrics.digits import digits
+from gan_lightning.metrics.generated import GeneratedImages
+from gan_lightning.metrics.inception import inception
+from gan_lightning.metrics.precision_recall import precision_recall
+from gan_lightning.metrics.protocol import paper
+from tests.callbacks import runs
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*does not have many workers",
+    "ignore:.*number of training batches",
+    "ignore:.*LeafSpec",  # lightning, of torch
+    "ignore:.*cannot be pickled",
+)
+
+
+def equal(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    with (folder / "metrics.csv").open(newline="") as file:
+        return [row for row in csv.DictReader(file) if row.get("digits_fid")]
+
+
+def results(folder: Path) -> list[dict[str, float | str]]:
+    return [json.loads(line) for line in (folder / "scores.jsonl").read_text().splitlines()]
+
+
+def test_training_is_bit_identical_with_and_without_evaluation(tmp_path: Path) -> None:
+    alone = runs.fit(tmp_path / "alone", [])
+    state = torch.random.get_rng_state()
+    metrics = [precision_recall(count=100)]
+    judged = runs.fit(
+        tmp_path / "judged", [runs.evaluation(metrics=metrics, compare=True), GeneratorAverage(0.9)]
+    )
+    assert equal(alone, judged)
+    assert torch.equal(state, torch.random.get_rng_state())
+
+
+def test_every_validation_is_a_row_with_scores_and_counts(tmp_path: Path) -> None:
+    runs.fit(tmp_path, [runs.evaluation()])
+    got = rows(tmp_path)
+    assert [int(row["step"]) for row in got] == [2, 4, 6]
+    assert len({row["digits_fid"] for row in got}) == 3
+    for row in got:
+        assert float(row["fid_real"]) == 1000
+        assert float(row["fid_generated"]) == float(row["is_images"]) == 150
+        assert float(row["digits_is_mean"]) >= 1
+    lines = results(tmp_path)
+    assert [line["step"] for line in lines] == [2, 4, 6]
+    assert {line["protocol"] for line in lines} == {"modified monitor"}
+    assert [line["digits_fid"] for line in lines] == [float(row["digits_fid"]) for row in got]
+
+
+def test_lightning_knows_the_scores(tmp_path: Path) -> None:
+    trainer = runs.trainer(tmp_path, [runs.evaluation()])
+    trainer.fit(runs.gan(), runs.data(tmp_path))
+    last = results(tmp_path)[-1]
+    assert float(trainer.callback_metrics["digits_fid"]) == pytest.approx(last["digits_fid"])
+
+
+def test_a_resumed_run_gets_the_scores_of_an_uninterrupted_one(tmp_path: Path) -> None:
+    whole = runs.fit(tmp_path / "whole", [runs.evaluation(), GeneratorAverage(0.9)])
+    runs.fit(tmp_path / "parts", [runs.evaluation(), GeneratorAverage(0.9)], max_steps=4)
+    resumed = runs.fit(
+        tmp_path / "parts",
+        [runs.evaluation(), GeneratorAverage(0.9)],
+        tmp_path / "parts" / "checkpoints" / "last.ckpt",
+    )
+    assert equal(whole, resumed)
+    assert results(tmp_path / "whole") == results(tmp_path / "parts")
+
+
+def test_the_best_checkpoint_is_that_of_the_lowest_fid(tmp_path: Path) -> None:
+    whole = runs.fit(tmp_path, [runs.evaluation()])
+    best = min(rows(tmp_path), key=lambda row: float(row["digits_fid"]))
+    note = json.loads((tmp_path / "checkpoints" / "best.json").read_text())
+    assert note == {"step": int(best["step"]), "score": float(best["digits_fid"])}
+    path = tmp_path / "checkpoints" / "best.ckpt"
+    assert torch.load(path, weights_only=True)["global_step"] == note["step"]
+    assert equal(whole, runs.fit(tmp_path / "again", [runs.evaluation()], path))
+
+
+def test_a_resumed_run_does_not_replace_a_better_checkpoint(tmp_path: Path) -> None:
+    runs.fit(tmp_path, [runs.evaluation()], max_steps=4)
+    note = tmp_path / "checkpoints" / "best.json"
+    note.write_text(json.dumps({"step": 4, "score": 0.0}))
+    runs.fit(tmp_path, [runs.evaluation()], tmp_path / "checkpoints" / "last.ckpt")
+    assert json.loads(note.read_text())["score"] == 0.0
+    runs.fit(tmp_path, [runs.evaluation()])
+    assert json.loads(note.read_text())["score"] > 0
+
+
+@pytest.mark.parametrize("stage", ["validate", "test"])
+def test_a_finished_run_is_scored_as_it_was_during_training(
+    tmp_path: Path, stage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    callbacks = [runs.evaluation(), GeneratorAverage(0.9)]
+    runs.fit(tmp_path, callbacks)
+    during, table = results(tmp_path)[-2:], (tmp_path / "metrics.csv").read_bytes()
+    capsys.readouterr()
+    trainer = runs.trainer(tmp_path, [runs.evaluation(), GeneratorAverage(0.9)])
+    checkpoint = tmp_path / "checkpoints" / "last.ckpt"
+    getattr(trainer, stage)(runs.gan(), runs.data(tmp_path), ckpt_path=checkpoint, verbose=False)
+    assert results(tmp_path)[-2:] == during
+    assert (tmp_path / "metrics.csv").read_bytes() == table
+    assert f"{during[0]['digits_fid']:.3f}" in capsys.readouterr().out
+
+
+def test_the_comparison_shows_what_real_images_and_noise_score(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs.fit(tmp_path, [runs.evaluation(compare=True)], max_steps=3)
+    lines = capsys.readouterr().out.splitlines()
+    fids = {
+        title: float(line.removeprefix(title).split()[1])
+        for title in ("generator", "other real images", "noise")
+        for line in lines
+        if line.startswith(title)
+    }
+    assert fids["other real images"] < 30 < 300 < fids["noise"]
+    assert fids["generator"] > 300
+
+
+def test_validation_and_scores_can_be_left_out(tmp_path: Path) -> None:
+    runs.fit(tmp_path, [Evaluation(inception("absent"))], limit_val_batches=0)
+    assert not (tmp_path / "scores.jsonl").exists()
+
+
+# --------------------------------------------------------------------- found before training starts
+
+
+class NeverTrains(Callback):
+    """Fails as soon as training starts."""
+
+    def on_train_start(self, *args: Any) -> None:
+        raise AssertionError("training started")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"extractor": inception("absent.pth")}, "--evaluation.extractor.weights"),
+        ({"protocol": paper()}, "wants 5000 real images, but the dataset has 1797"),
+        ({"real": "absent.npz"}, "cannot read the statistics absent.npz"),
+    ],
+)
+def test_what_would_fail_is_found_before_training(
+    tmp_path: Path, arguments: dict[str, object], message: str
+) -> None:
+    callback = Evaluation(**({"extractor": digits()} | arguments))  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=message):
+        runs.fit(tmp_path, [callback, NeverTrains()])
+
+
+def test_a_cache_in_a_file_is_found_before_training(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    callback = runs.evaluation(cache=str(tmp_path / "file" / "folder"))
+    with pytest.raises(UserError, match=r"--evaluation\.cache"):
+        runs.fit(tmp_path, [callback, NeverTrains()])
+
+
+def test_images_of_another_size_are_found_before_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gan_lightning.metrics.digits.IMAGE_SHAPE", (1, 8, 8))
+    with pytest.raises(UserError, match="judges 1 x 8 x 8"):
+        runs.fit(tmp_path, [runs.evaluation(), NeverTrains()])
+
+
+# ------------------------------------------------------------------------------------- the average
+
+
+def test_the_average_follows_its_definition(tmp_path: Path) -> None:
+    class Record(Callback):
+        def __init__(self) -> None:
+            self.states: list[dict[str, Tensor]] = []
+
+        def on_train_start(self, *args: Any) -> None:
+            self.note(*args)
+
+        def on_train_batch_end(self, *args: Any) -> None:
+            self.note(*args)
+
+        def note(self, trainer: Trainer, module: GAN, *args: object) -> None:
+            state = module.generator.state_dict()
+            self.states.append({name: v.double().clone() for name, v in state.items()})
+
+    record, average = Record(), GeneratorAverage(0.75)
+    runs.fit(tmp_path, [record, average], limit_val_batches=0)
+    assert len(record.states) == 7
+    assert {"linear.weight", "layers.0.running_mean", "layers.0.running_var"} <= set(
+        average.weights
+    )
+    assert "layers.0.num_batches_tracked" not in average.weights
+    for name, got in average.weights.items():
+        expected = record.states[0][name]
+        for state in record.states[1:]:
+            expected = 0.75 * expected + 0.25 * state[name]
+        torch.testing.assert_close(got.double(), expected, rtol=1e-5, atol=1e-7)
+
+
+def test_the_average_is_scored_under_its_own_name(tmp_path: Path) -> None:
+    average = GeneratorAverage(0.75)
+    trainer = runs.trainer(tmp_path, [runs.evaluation(), average])
+    module = runs.gan()
+    trainer.fit(module, runs.data(tmp_path))
+    (row,) = rows(tmp_path)[-1:]
+    assert row["ema_digits_fid"] != row["digits_fid"]
+    source = GeneratedImages(module.generator, 64, 0, torch.device("cpu"), average.weights)
+    own = GeneratedImages(module.generator, 64, 0, torch.device("cpu"))
+    assert not np.array_equal(source.block(0, 64)[0], own.block(0, 64)[0])
+
+
+@pytest.mark.parametrize("decay", [0.0, 1.0, -0.5, 2.0])
+def test_a_decay_that_is_none_is_refused(decay: float) -> None:
+    with pytest.raises(UserError, match=r"--ema\.decay"):
+        GeneratorAverage(decay)
+
+
+def test_without_a_decay_nothing_is_averaged(tmp_path: Path) -> None:
+    runs.fit(tmp_path, [runs.evaluation(), GeneratorAverage()])
+    assert not any(name.startswith("ema_") for row in rows(tmp_path) for name in row)
+
+
+# ------------------------------------------------------------------------------------ two processes
+
+
+@pytest.mark.slow
+def test_two_processes_score_their_first_generator_as_one_process_would(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", runs.__name__, str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, timeout=200)
+    two = results(tmp_path)
+    assert [line["step"] for line in two] == [2, 4]
+    trainer = runs.trainer(tmp_path / "one", [runs.evaluation()])
+    checkpoint = tmp_path / "checkpoints" / "last.ckpt"
+    trainer.validate(runs.gan(), runs.data(tmp_path), ckpt_path=checkpoint, verbose=False)
+    (one,) = results(tmp_path / "one")
+    assert one.keys() == two[-1].keys()
+    for name, value in one.items():
+        exact = isinstance(value, str)
+        assert two[-1][name] == (value if exact else pytest.approx(value, rel=1e-9)), name
