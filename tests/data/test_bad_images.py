@@ -167,7 +167,8 @@ def converted(root: Path, name: str, content: bytes, size: int = 32) -> formats.
     (root / name).write_bytes(content)
     alone = folder(root=str(root), size=size, batch_size=1)
     prepare(alone)
-    return alone.images()[0].transpose(1, 2, 0)
+    image: formats.Pixels = alone.images()[0].transpose(1, 2, 0)
+    return image
 
 
 def test_cmyk_is_converted(tmp_path: Path) -> None:
