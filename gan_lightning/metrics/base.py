@@ -99,9 +99,9 @@ def require_shape(name: str, image_shape: tuple[int, int, int], wanted: tuple[in
 
 
 def option(argument: str) -> str:
-    """Names an option as the user types it.
+    """Names an option as the user of `gan fit`, `validate` and `test` types it.
 
     >>> option("cache")
-    '--evaluation.cache (in `gan evaluate`: --cache)'
+    '--evaluation.cache'
     """
-    return f"--evaluation.{argument} (in `gan evaluate`: --{argument})"
+    return f"--evaluation.{argument}"

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
+
 from gan_lightning.errors import UserError
 from gan_lightning.metrics.base import FeatureExtractor
 from gan_lightning.metrics.devices import default_device
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
 def evaluate(
     images: str,
     data: ImageData,
-    extractor: FeatureExtractor | None = None,
-    protocol: Protocol | None = None,
+    extractor: FeatureExtractor = inception(),  # noqa: B008  (has read no weights yet)
+    protocol: Protocol = paper(),  # noqa: B008  (has no state)
     metrics: Sequence[SampleScore] = (),
     cache: str | None = None,
     real: str | None = None,
@@ -54,13 +56,26 @@ def evaluate(
         UserError: If images or weights are missing or wrong.
     """
     judge = Judge(
-        extractor or inception(),
-        protocol or paper(),
+        extractor,
+        protocol,
         metrics,
-        Path(cache) if cache else Path(data.root, "statistics"),
+        Path(cache) if cache else Path(data.prepared_root, "statistics"),
         Path(real) if real else None,
         real_count,
     )
+    try:
+        result = _scores(images, data, judge, default_device(device))
+    except UserError as error:
+        raise UserError(str(error).replace("--evaluation.", "--")) from error
+    if out is not None:
+        Path(out).write_text(json.dumps(result, indent=2) + "\n")
+    return result
+
+
+def _scores(
+    images: str, data: ImageData, judge: Judge, device: torch.device
+) -> dict[str, float | int | str]:
+    """Looks for everything that could be wrong, then scores."""
     source = read_images(Path(images), data.image_shape[0])
     if source.image_shape != data.image_shape:
         raise UserError(
@@ -72,11 +87,7 @@ def evaluate(
     judge.prepare(data.image_shape)
     data.prepare_data()
     data.setup("test")
-    place = default_device(device)
     train, fingerprint = data.images("train"), data.fingerprint("train")
-    statistics = judge.statistics(train, fingerprint, place, f"real images of {data.name}")
-    result = judge.score(source, statistics, place, Path(images).name).to_dict()
-    result["images"] = images
-    if out is not None:
-        Path(out).write_text(json.dumps(result, indent=2) + "\n")
-    return result
+    real = judge.statistics(train, fingerprint, device, f"real images of {data.name}")
+    result = judge.score(source, real, device, Path(images).name)
+    return {**result.to_dict(), "images": images}

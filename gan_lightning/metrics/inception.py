@@ -138,10 +138,10 @@ def _download(path: Path) -> None:
 def _remedy() -> str:
     return (
         f"Fetch {URL} on a machine with a network and put it to {default_path()}, or name the file "
-        f"with {option('extractor')} inception and {option('extractor.weights')} FILE. Without it: "
-        f"{option('extractor')} digits for the bundled digits, or classifier with weights that "
-        "`gan extractor` made from your own labelled images; `gan fit` also trains without scores: "
-        "--trainer.limit_val_batches 0"
+        f"with {option('extractor')} inception {option('extractor.weights')} FILE. Without it: "
+        f"{option('extractor')} digits (for the bundled digits), or {option('extractor')} "
+        "classifier with weights that `gan extractor` made from your own labelled images, or, in "
+        "`gan fit`, no scores: --trainer.limit_val_batches 0"
     )
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gan_lightning.data import ImageData
 
 _EVALUATED_AT_ONCE = 256  # images
+_TAKEN = ("inception", "inception1008", "digits")
 
 
 def train_extractor(
@@ -40,7 +41,7 @@ def train_extractor(
     Args:
         data: Labelled images.
         out: File to write, ``.safetensors``.
-        name: Stands in the names of its scores; the dataset's by default.
+        name: Stands in the names of its scores; by default the dataset's with ``_classifier``.
         steps: Number of updates.
         batch_size: Images per update.
         width: Channels of the first block; the features are up to 8 times as many.
@@ -55,10 +56,8 @@ def train_extractor(
     Raises:
         UserError: If the images have no labels, or only one class.
     """
-    if Path(out).suffix != ".safetensors":
-        raise UserError(f"--out {out} must end in .safetensors")
-    if not 0 < held_out < 1 or min(steps, batch_size, width) < 1:
-        raise UserError("--held_out must lie between 0 and 1; --steps, --batch_size, --width above")
+    label = name or f"{data.name}_classifier"
+    _require_possible(label, out, held_out, min(steps, batch_size, width))
     data.prepare_data()
     data.setup("fit")
     images, labels = data.images("train"), data.labels("train")
@@ -74,7 +73,6 @@ def train_extractor(
     network = _initialized(data.image_shape, int(labels.max()) + 1, width, seed).to(place)
     _fit(network, images, labels, order[count:], steps, batch_size, lr, seed)
     accuracy = _accuracy(network, images, labels, order[:count])
-    label = name or data.name
     fingerprint = save_classifier(Path(out), network, label, data.image_shape, accuracy)
     return {
         "name": label,
@@ -83,6 +81,18 @@ def train_extractor(
         "num_features": network.num_features,
         "file": out,
     }
+
+
+def _require_possible(name: str, out: str, held_out: float, smallest: int) -> None:
+    """Raises `UserError` for arguments with which nothing could be trained or told apart."""
+    if name in _TAKEN:
+        raise UserError(f"--name {name} is that of another extractor: choose a name of its own")
+    if Path(out).suffix != ".safetensors":
+        raise UserError(f"--out {out} must end in .safetensors")
+    if not 0 < held_out < 1:
+        raise UserError(f"--held_out is {held_out}; allowed are numbers between 0 and 1")
+    if smallest < 1:
+        raise UserError("--steps, --batch_size and --width must be 1 or more")
 
 
 def _initialized(

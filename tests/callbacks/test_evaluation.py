@@ -157,7 +157,7 @@ def test_validation_and_scores_can_be_left_out(tmp_path: Path) -> None:
 class NeverTrains(Callback):
     """Fails as soon as training starts."""
 
-    def on_train_start(self, *args: Any) -> None:
+    def on_train_start(self, *args: Any) -> None:  # noqa: ANN401
         raise AssertionError("training started")
 
 
@@ -200,10 +200,10 @@ def test_the_average_follows_its_definition(tmp_path: Path) -> None:
         def __init__(self) -> None:
             self.states: list[dict[str, Tensor]] = []
 
-        def on_train_start(self, *args: Any) -> None:
+        def on_train_start(self, *args: Any) -> None:  # noqa: ANN401
             self.note(*args)
 
-        def on_train_batch_end(self, *args: Any) -> None:
+        def on_train_batch_end(self, *args: Any) -> None:  # noqa: ANN401
             self.note(*args)
 
         def note(self, trainer: Trainer, module: GAN, *args: object) -> None:

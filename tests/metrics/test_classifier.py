@@ -92,7 +92,7 @@ def test_training_saves_what_it_measured_and_is_reproducible(tmp_path: Path) -> 
     assert results[0]["fingerprint"] == results[1]["fingerprint"]
     extractor = classifier(results[0]["file"])
     extractor.prepare()
-    assert extractor.name == results[0]["name"] == "digits"
+    assert extractor.name == results[0]["name"] == "digits_classifier"
     assert extractor.accuracy == pytest.approx(results[0]["accuracy"], abs=1e-6)
     assert extractor.image_shape == IMAGE_SHAPE
 
@@ -126,7 +126,12 @@ def test_images_without_labels_cannot_be_learned(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [({"out": "x.pth"}, "safetensors"), ({"out": "x.safetensors", "held_out": 1.0}, "--held_out")],
+    [
+        ({"out": "x.pth"}, "safetensors"),
+        ({"out": "x.safetensors", "held_out": 1.0}, "--held_out"),
+        ({"out": "x.safetensors", "name": "digits"}, "--name"),
+        ({"out": "x.safetensors", "width": 0}, "--width"),
+    ],
 )
 def test_impossible_arguments_are_refused(arguments: dict[str, float], message: str) -> None:
     with pytest.raises(UserError, match=message):

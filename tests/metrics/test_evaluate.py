@@ -65,7 +65,7 @@ def test_the_result_is_written_and_real_statistics_are_kept(tmp_path: Path) -> N
     [
         (np.zeros((200, 3, 16, 16), np.uint8), r"\(3, 16, 16\), but --data digits"),
         (np.zeros((200, 1, 28, 28), np.uint8), r"\(1, 28, 28\), but --data digits"),
-        (np.zeros((199, 1, 16, 16), np.uint8), "199 images are too few"),
+        (np.zeros((199, 1, 16, 16), np.uint8), r"199 images are too few.* --protocol\.is_images"),
     ],
 )
 def test_images_that_do_not_fit_are_refused(
