@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 import zlib
@@ -105,6 +106,7 @@ def fill_all(
 def _fill_in_processes(
     blocks: Sequence[Block], source: Source, target: Target, processes: int
 ) -> Generator[tuple[Block, Report]]:
+    pickle.dumps(source.read)  # fails here if it cannot be sent, where the pool would hang
     with ProcessPoolExecutor(processes, None, _begin_worker, (target.writers,)) as pool:
         try:
             futures = {}

@@ -33,7 +33,8 @@ class Source:
     Attributes:
         items: One entry per image, in the order of the prepared array; slices of it are sent to
             other processes.
-        read: Turns an item into the prepared image, uint8 ``(H, W, C)``; raises BadImage.
+        read: Turns an item into the prepared image, uint8 ``(H, W, C)``; raises BadImage. A
+            function that can be sent to other processes, not a method of the dataset.
         labels: int64 ``(count,)``, or None.
     """
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import pickle
 import shutil
 import subprocess
 import sys
 import time
 from collections import namedtuple
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +88,30 @@ def test_several_processes_write_the_same_bytes(
     prepare(data(root), processes=3)
     assert data(root).fingerprint() == alone[0]
     np.testing.assert_array_equal(data(root).labels(), alone[1])
+
+
+def test_several_processes_while_a_trainer_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is sent to other processes is small: not the trainer, nor the network."""
+    monkeypatch.setattr("gan_lightning.data.blocks.FEW_BLOCKS", 0)
+    monkeypatch.setattr("gan_lightning.data.writing.BLOCK_IMAGES", 2)
+    formats.write_stl10(tmp_path, monkeypatch)
+    formats.expect(monkeypatch, stl10, 5, 4)
+    attached = stl10(root=str(tmp_path))
+    attached.trainer = lambda: None  # type: ignore[assignment]  # cannot be sent
+    prepare(attached, processes=2)
+    assert attached.images().shape == (5, 3, 48, 48)
+
+
+def test_a_reader_that_cannot_be_sent_fails_at_once(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gan_lightning.data.blocks.FEW_BLOCKS", 0)
+    source = data(root).source("train")
+    monkeypatch.setattr(folder, "source", lambda *_: replace(source, read=lambda path: path))
+    with pytest.raises((AttributeError, pickle.PicklingError)):
+        prepare(data(root), processes=2)
 
 
 def test_what_is_prepared_is_not_touched_again(root: Path) -> None:
