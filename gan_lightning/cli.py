@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import warnings
 from collections.abc import Sequence
@@ -110,28 +109,37 @@ def _is_logger(value: object) -> bool:
     return value is not None and not isinstance(value, bool)
 
 
+def run(args: Sequence[str] | None = None) -> GANCommand:
+    """Parses the arguments and runs the subcommand.
+
+    Args:
+        args: What follows ``gan``; by default the process's own.
+
+    Raises:
+        UserError: Or an error that it is the cause of.
+    """
+    if args is None:
+        # Also for the processes that a distributed strategy starts with these arguments.
+        sys.argv[1:] = with_run_folder(sys.argv[1:])
+    return GANCommand(
+        GAN,
+        ImageData,
+        subclass_mode_data=True,
+        parser_class=Parser,
+        trainer_defaults={**TRAINER_DEFAULTS, "callbacks": [GracefulStop(), SavePredictions()]},
+        seed_everything_default=0,
+        save_config_callback=SaveConfig,
+        save_config_kwargs={"overwrite": True},
+        auto_configure_optimizers=False,
+        args=None if args is None else with_run_folder(args),
+    )
+
+
 def main(args: Sequence[str] | None = None) -> None:
     """Runs ``gan``; a user's mistake ends in one message and exit code 2."""
+    _quiet()
     try:
-        if args is None:
-            # Also for the processes that a distributed strategy starts with these arguments.
-            sys.argv[1:] = with_run_folder(sys.argv[1:])
-        _quiet()
-        GANCommand(
-            GAN,
-            ImageData,
-            subclass_mode_data=True,
-            parser_class=Parser,
-            trainer_defaults={
-                **TRAINER_DEFAULTS,
-                "callbacks": [GracefulStop(), SavePredictions()],
-            },
-            seed_everything_default=0,
-            save_config_callback=SaveConfig,
-            save_config_kwargs={"overwrite": True},
-            auto_configure_optimizers=False,
-            args=None if args is None else with_run_folder(args),
-        )
+        run(args)
     except Exception as error:
         mistake = _mistake(error)
         if mistake is None:
@@ -148,12 +156,14 @@ def _mistake(error: BaseException | None) -> UserError | None:
 
 
 def _quiet() -> None:
-    """Silences Lightning's advice that does not apply to this project."""
-    warnings.filterwarnings("ignore", ".*does not have many workers.*")
-    warnings.filterwarnings("ignore", ".*LightningCLI's args parameter.*")
-    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
-        lambda record: "litlogger" not in record.getMessage().lower()
-    )
+    """Silences advice that does not apply here, and warnings that Lightning gives itself."""
+    for message in (
+        ".*does not have many workers.*",
+        ".*isinstance.treespec, LeafSpec.*",
+        ".*Couldn't infer the batch indices.*",
+        ".*LightningCLI's args parameter.*",
+    ):
+        warnings.filterwarnings("ignore", message)
 
 
 if __name__ == "__main__":

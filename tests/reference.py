@@ -76,10 +76,12 @@ class Layer:
     scale: float
 
     def normalized(self, weight: Tensor) -> Tensor:
-        """scale * W / mean_k u_k^T W_k v_k."""
+        """Scale * W / mean_k u_k^T W_k v_k."""
         if not self.matrices:
             return weight
-        sigmas = [u @ m(weight) @ v for m, u, v in zip(self.matrices, self.us, self.vs, strict=True)]
+        sigmas = [
+            u @ m(weight) @ v for m, u, v in zip(self.matrices, self.us, self.vs, strict=True)
+        ]
         return self.scale * weight / (sum(sigmas, torch.zeros(())) / len(sigmas))
 
     @torch.no_grad()
@@ -123,7 +125,7 @@ class ReferenceGAN:
             if not isinstance(layer, nn.Conv2d | nn.Linear):
                 continue
             weight = layer.weight.detach()
-            found = matrices(norm, layer, modules[name].input_shape)  # type: ignore[arg-type]
+            found = matrices(norm, layer, modules[name].input_shape)
             spectral = modules.get(f"{name}.parametrizations.weight.0")
             us, vs, scale = [], [], 1.0
             if isinstance(spectral, SpectralNorm):
@@ -131,9 +133,8 @@ class ReferenceGAN:
                 vs = [textbook_right_vector(spectral, k, weight) for k in range(len(found))]
                 scale = spectral.scale
             self.layers[f"{name}.weight"] = Layer(found, us, vs, scale)
-        adam = {"lr": lr, "betas": betas, "foreach": False}
-        self.optimizer_g = torch.optim.Adam(self.generator.parameters(), **adam)  # type: ignore[arg-type]
-        self.optimizer_d = torch.optim.Adam(plain.parameters(), **adam)  # type: ignore[arg-type]
+        self.optimizer_g = torch.optim.Adam(self.generator.parameters(), lr, betas, foreach=False)
+        self.optimizer_d = torch.optim.Adam(plain.parameters(), lr, betas, foreach=False)
 
     def discriminate(self, images: Tensor) -> Tensor:
         """D(x) with W / sigma in place of W, differentiable in W."""

@@ -61,11 +61,11 @@ def test_three_iterations_are_those_of_the_literal_algorithm(
     update_g = descend(torch.optim.Adam(generator.parameters(), lr, betas, fused=True))
     update_d = descend(torch.optim.Adam(discriminator.parameters(), lr, betas, fused=True))
     for images, latents in zip(*data(n_dis, iterations=3), strict=True):
-        losses = iteration(
-            generator, discriminator, objective, update_g, update_d, images, latents
-        )
+        losses = iteration(generator, discriminator, objective, update_g, update_d, images, latents)
         expected = reference.iteration(images, latents)
-        torch.testing.assert_close(losses, torch.tensor(expected, dtype=torch.float64), rtol=0, atol=1e-11)
+        torch.testing.assert_close(
+            losses, torch.tensor(expected, dtype=torch.float64), rtol=0, atol=1e-11
+        )
 
     for key, value in reference.generator.state_dict().items():
         if not key.endswith("num_batches_tracked"):
@@ -118,7 +118,7 @@ class Count(TorchDispatchMode):
     VIEWS = ("view", "permute", "t.", "expand", "detach", "alias", "slice", "select", "unsqueeze")
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch does not type it
         self.operations = 0
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN204

@@ -1,0 +1,94 @@
+"""What the tests of whole runs share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+import torch
+
+from gan_lightning import cli
+
+# LightningCLI still uses what jsonargparse 4 deprecates; this is jsonargparse's own switch.
+os.environ["JSONARGPARSE_DEPRECATION_WARNINGS"] = "off"
+
+ROOT = Path(__file__).parents[1]
+
+TINY = """
+data: {class_path: digits, init_args: {batch_size: 4}}
+model:
+  generator: {class_path: CNNGenerator, init_args: {latent_dim: 6, width: 2}}
+  discriminator: {class_path: CNNDiscriminator, init_args: {width: 2}}
+  norm: {class_path: bssn, init_args: {scale: 1.4}}
+trainer:
+  max_steps: 6
+  accelerator: cpu
+  log_every_n_steps: 2
+  val_check_interval: 4
+  enable_progress_bar: false
+checkpoints: {every_n_steps: 3}
+samples: {every_n_steps: 0, rows: 1, columns: 2}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One thread, and a command line without the test runner's own options."""
+    torch.set_num_threads(1)
+    monkeypatch.setattr("sys.argv", ["gan"])
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    """A config of a run that takes a second."""
+    path = tmp_path / "tiny.yaml"
+    path.write_text(TINY)
+    return path
+
+
+Gan = Callable[..., cli.GANCommand]
+
+
+@pytest.fixture
+def gan(tiny: Path, tmp_path: Path) -> Gan:
+    """Runs ``gan SUBCOMMAND --config tiny.yaml --run tmp/run OPTIONS``."""
+
+    def run(*options: str, subcommand: str = "fit", folder: str = "run") -> cli.GANCommand:
+        start = [subcommand, "--config", str(tiny), "--run", str(tmp_path / folder)]
+        return cli.run([*start, *options])
+
+    return run
+
+
+@pytest.fixture
+def parsed(gan: Gan, monkeypatch: pytest.MonkeyPatch) -> Callable[..., cli.GANCommand]:
+    """The same, but builds everything and runs nothing."""
+    monkeypatch.setattr(cli.GANCommand, "_run_subcommand", lambda self, subcommand: None)
+    return gan
+
+
+def last(run: Path) -> dict[str, object]:
+    """The content of a run's last checkpoint, read as torch's safe loader does."""
+    checkpoint: dict[str, object] = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+    return checkpoint
+
+
+def same(one: object, two: object) -> bool:
+    """Whether nested containers of tensors and plain values are equal to the last bit."""
+    if isinstance(one, torch.Tensor):
+        return isinstance(two, torch.Tensor) and one.dtype == two.dtype and torch.equal(one, two)
+    if isinstance(one, dict):
+        return (
+            isinstance(two, dict)
+            and one.keys() == two.keys()
+            and all(same(one[key], two[key]) for key in one)
+        )
+    if isinstance(one, Sequence) and not isinstance(one, str):
+        return (
+            isinstance(two, Sequence)
+            and len(one) == len(two)
+            and all(same(a, b) for a, b in zip(one, two, strict=True))
+        )
+    return one == two

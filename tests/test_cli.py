@@ -1,0 +1,225 @@
+"""Every form of the command line that users and sweeps rely on, and every mistake."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from torch import nn
+
+from gan_lightning import cli
+from gan_lightning.gan import GAN
+from gan_lightning.normalization import SpectralNorm, spectral_pairs
+from tests.conftest import ROOT, Gan
+
+Parsed = Callable[..., cli.GANCommand]
+
+
+def norm_of(command: cli.GANCommand) -> tuple[str, float | None]:
+    """Name and scale of the norm that the discriminator really has."""
+    norm = command.model.hparams["norm"]
+    pairs = spectral_pairs(command.model.discriminator)
+    name = norm if isinstance(norm, str) else norm["class_path"]
+    return name.rsplit(".", 1)[-1], pairs[0][0].scale if pairs else None
+
+
+FORMS = {
+    "": ("bssn", 1.4),
+    "--model.norm bssn": ("bssn", 1.4),
+    "--model.norm bssn --model.norm.scale 1.2": ("bssn", 1.2),
+    "--model.norm.scale=1.2": ("bssn", 1.2),
+    "--model.norm.init_args.scale=1.2": ("bssn", 1.2),
+    "--model.norm ssn": ("ssn", 1.0),  # not 1.4: nothing is inherited
+    "--model.norm=sn_conv --model.norm.init_args.scale=1.75": ("sn_conv", 1.75),
+    "--model.norm sn": ("sn", 1.0),
+    "--model.norm bsn": ("bsn", 1.0),
+    "--model.norm none": ("none", None),
+    "--model.norm torch.nn.utils.parametrizations.spectral_norm": ("spectral_norm", None),
+    "--model.norm tests.test_cli.my_norm": ("my_norm", None),
+}
+
+
+def my_norm(layer: nn.Module) -> nn.Module:
+    """A normalization of the user's own."""
+    layer.mine = True  # type: ignore[assignment]
+    return layer
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_norm_forms(parsed: Parsed, form: str) -> None:
+    assert norm_of(parsed(*form.split())) == FORMS[form]
+
+
+def test_norms_by_import_path_are_applied(parsed: Parsed) -> None:
+    command = parsed("--model.norm", "tests.test_cli.my_norm")
+    layers = [m for m in command.model.discriminator.modules() if hasattr(m, "mine")]
+    assert len(layers) == 8
+    command = parsed("--model.norm", "torch.nn.utils.parametrizations.spectral_norm")
+    layers = [m for m in command.model.discriminator.modules() if hasattr(m, "_u")]
+    assert len(layers) == 8
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("norm: ssn", ("ssn", 1.0)),
+        ("norm: {class_path: bssn, init_args: {scale: 1.2}}", ("bssn", 1.2)),
+        ("norm: {class_path: bsn}", ("bsn", 1.0)),
+        ("norm: torch.nn.utils.parametrizations.spectral_norm", ("spectral_norm", None)),
+        ("n_dis: 2", ("bssn", 1.4)),
+    ],
+)
+def test_norm_forms_in_a_second_config(
+    parsed: Parsed, tmp_path: Path, text: str, expected: tuple[str, float | None]
+) -> None:
+    (tmp_path / "more.yaml").write_text(f"model:\n  {text}\n")
+    assert norm_of(parsed("--config", str(tmp_path / "more.yaml"))) == expected
+
+
+def test_generator_norm_objective_and_numbers(parsed: Parsed) -> None:
+    command = parsed(
+        *[
+            "--model.generator_norm",
+            "bsn",
+            "--model.objective",
+            "wasserstein",
+            "--model.n_dis",
+            "5",
+        ],
+        *["--model.generator_optimizer.lr", "2e-4", "--seed_everything", "3"],
+    )
+    model = command.model
+    assert sum(isinstance(m, SpectralNorm) for m in model.generator.modules()) == 5
+    assert type(model.objective).__name__ == "wasserstein"
+    assert model.n_dis == 5
+    assert (model.seed, command.datamodule.seed) == (3, 3)
+    generator, discriminator = model.configure_optimizers()
+    assert generator.defaults["lr"] == 2e-4
+    assert discriminator.defaults["lr"] == 1e-4
+
+
+def test_another_optimizer_starts_from_its_own_defaults(parsed: Parsed) -> None:
+    options = "--model.generator_optimizer.lr 0.7 --model.generator_optimizer torch.optim.SGD"
+    generator, _ = parsed(*options.split()).model.configure_optimizers()
+    assert isinstance(generator, torch.optim.SGD)
+    assert generator.defaults["lr"] == 1e-3
+
+
+MISTAKES = {
+    "--model.norm xyz": r"--model.norm xyz .*bsn, bssn, none, sn, sn_conv, ssn",
+    "--model.norm no.such.thing": r"--model.norm no.such.thing: No module named 'no'",
+    "--model.norm.scale 0": r"--model.norm.scale must be .* > 0, got 0",
+    "--model.norm ssn --model.norm.scale=-1": r"--model.norm.scale must be .* > 0, got -1",
+    "--model.norm.scal 2": r"--model.norm.scal is not an option",
+    "--model.norm sn --model.norm.scale 2": r"--model.norm.scale is not an option",
+    "--model.n_dis 0": r"--model.n_dis must be an integer >= 1, got 0",
+    "--model.n_diss 2": r"--model.n_diss is not an option; did you mean --model.n_dis",
+    "--trainer.max_step 2": r"--trainer.max_step is not an option; did you mean",
+    "--model.objective hing": r"--model.objective hing .*hinge, standard, wasserstein",
+    "--model.generator MNISTGenerator": r"MNISTGenerator takes 28x28 images",
+    "--data mnist --data.root {tmp}/nowhere": r"sides are multiples of 8|--data.root",
+    "--data cifar10 --data.root {tmp}/nowhere": r"--data\.root.*nowhere",
+    "--data cifar": r"--data cifar is not known. Known: .*cifar10, digits",
+    "--ckpt_path last": r"--ckpt_path last: there is no file",
+    "--config {tmp}/nowhere.yaml": r"nowhere\.yaml",
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_gets_one_message_and_code_2(
+    mistake: str, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = mistake.format(tmp=tmp_path).split()
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(["fit", "--config", str(tiny), "--run", str(tmp_path / "run"), *options])
+    message = capsys.readouterr().err.strip().splitlines()[-1]
+    assert exit_.value.code == 2
+    assert message.startswith("gan: error: ")
+    assert re.search(MISTAKES[mistake], message), message
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_an_error_that_is_no_mistake_keeps_its_traceback(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: GAN, batch: object, batch_idx: int) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(GAN, "training_step", broken)
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["fit", "--config", str(tiny), "--run", str(tmp_path / "run")])
+
+
+def test_print_config_and_help_read_well(
+    tiny: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(["fit", "--config", str(tiny), "--print_config"])
+    assert not exit_.value.code
+    config = yaml.safe_load(capsys.readouterr().out)
+    assert config["model"]["norm"]["init_args"] == {"scale": 1.4}
+    assert "image_shape" not in config["model"]  # it comes from the data
+    with pytest.raises(SystemExit):
+        cli.main(["fit", "--help"])
+    text = capsys.readouterr().out
+    for words in ("--model.n_dis", "Discriminator updates per generator update", "--run"):
+        assert words in text
+
+
+CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
+SWEEPS = sorted((ROOT / "sweeps").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
+def test_every_config_builds_and_says_only_what_differs(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli.GANCommand, "_run_subcommand", lambda self, subcommand: None)
+    monkeypatch.setattr(cli.GANCommand, "instantiate_classes", lambda self: None)
+    command = cli.run(["fit", "--config", str(path), "--trainer.accelerator", "cpu"])
+    said = yaml.safe_load(path.read_text())
+    assert command.config.fit.data.class_path.rsplit(".", 1)[-1] == path.stem
+    for section in ("trainer", "checkpoints", "samples"):
+        for key, value in said.get(section, {}).items():
+            default = command._parser("fit").get_default(f"{section}.{key}")
+            assert value != default, f"{section}.{key} repeats its default"
+
+
+def one_run(sweep: dict[str, object], values: dict[str, object]) -> list[str]:
+    """The command that W&B's agent would start for one choice of values."""
+    options = [f"--{name}={value}" for name, value in values.items()]
+    command = sweep["command"]
+    assert isinstance(command, list)
+    return [w for word in command for w in (options if word == "${args}" else [word])]
+
+
+@pytest.mark.parametrize("path", SWEEPS, ids=lambda p: p.stem)
+@pytest.mark.parametrize("which", [0, -1], ids=["first", "last"])
+def test_every_sweep_parses(
+    path: Path, which: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(cli.GANCommand, "_run_subcommand", lambda self, subcommand: None)
+    monkeypatch.setattr(cli.GANCommand, "instantiate_classes", lambda self: None)
+    sweep = yaml.safe_load(path.read_text())
+    values = {name: spec["values"][which] for name, spec in sweep["parameters"].items()}
+    program, *arguments = one_run(sweep, values)
+    assert program == sweep["program"] == "gan"
+    config = cli.run([*arguments, f"--run={tmp_path / 'run'}"]).config.fit
+    assert config.seed_everything == values["seed_everything"]
+    if "model.norm.init_args.scale" in values:
+        assert config.model.norm.init_args.scale == values["model.norm.init_args.scale"]
+
+
+def test_the_default_folder_is_named_after_config_and_time(
+    tiny: Path, tmp_path: Path, parsed: Gan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = cli.run(["fit", "--config", str(tiny)])
+    assert Path(command.config.fit.run).parent == Path("runs")
+    assert Path(command.config.fit.run).name.startswith("tiny-2")

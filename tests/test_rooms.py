@@ -1,0 +1,63 @@
+"""The rooms of the house and the one way through them."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+PACKAGE = ROOT / "gan_lightning"
+LEAVES = {"errors", "streams"}  # what every room may use
+ALLOWED = {
+    "networks": set(),
+    "losses": set(),
+    "normalization": set(),
+    "data": set(),
+    "metrics": set(),
+    "images": set(),
+    "optim": set(),
+    "logger": set(),
+    "step": {"losses", "normalization"},
+    "gan": {"step", "losses", "normalization", "networks", "images", "optim"},
+    "callbacks": {"gan", "metrics", "images", "networks", "data"},
+}
+
+
+def rooms_imported(path: Path) -> set[str]:
+    """The rooms of the package that a file imports at run time."""
+    tree = ast.parse(path.read_text())
+    typing_only = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.unparse(block.test)
+        for node in ast.walk(block)
+    }
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if id(node) in typing_only:
+            continue
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    parts = [name.split(".") for name in names]
+    return {p[1] for p in parts if p[0] == "gan_lightning" and len(p) > 1}
+
+
+@pytest.mark.parametrize("room", ALLOWED)
+def test_imports_point_one_way(room: str) -> None:
+    folder = PACKAGE / room
+    files = list(folder.rglob("*.py")) if folder.is_dir() else [PACKAGE / f"{room}.py"]
+    assert files
+    for path in files:
+        beyond = rooms_imported(path) - ALLOWED[room] - LEAVES - {room}
+        assert not beyond, f"{path.name} imports {beyond}"
+
+
+def test_no_room_is_forgotten() -> None:
+    found = {p.stem for p in PACKAGE.iterdir() if p.suffix == ".py" or (p / "__init__.py").exists()}
+    commands = {"cli", "parser", "run_folder", "__init__"}
+    assert found - LEAVES - commands <= set(ALLOWED), found
