@@ -27,12 +27,12 @@ from torch import Tensor
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from gan_lightning.metrics.base import FeatureExtractor, file_sha256
-from gan_lightning.metrics.digits import digits
+from gan_lightning.metrics.digits_network import digits
 from gan_lightning.metrics.frechet import Gaussian, Moments, frechet_distance
 from gan_lightning.metrics.generated import GeneratedImages
 from gan_lightning.metrics.images import NoiseImages
-from gan_lightning.metrics.inception import inception
 from gan_lightning.metrics.inception_score import InceptionScore
+from gan_lightning.metrics.inception_v3 import inception
 from gan_lightning.metrics.protocol import monitor, paper
 from gan_lightning.metrics.scoring import Judge
 from gan_lightning.metrics.train_digits import digit_images

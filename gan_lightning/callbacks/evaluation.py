@@ -19,7 +19,7 @@ from gan_lightning.gan import GAN
 from gan_lightning.metrics.base import FeatureExtractor, option
 from gan_lightning.metrics.generated import GeneratedImages
 from gan_lightning.metrics.images import NoiseImages
-from gan_lightning.metrics.inception import inception
+from gan_lightning.metrics.inception_v3 import inception
 from gan_lightning.metrics.protocol import Protocol, monitor
 from gan_lightning.metrics.samples import SampleScore
 from gan_lightning.metrics.scoring import Judge, Result
@@ -117,7 +117,7 @@ class Evaluation(Callback):
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keeps the checkpoint, if its FID is the lowest so far."""
-        if not self._improved:
+        if not self._improved or _is_trial(trainer):
             return
         self._improved = False
         trainer.save_checkpoint(checkpoint_folder(trainer.default_root_dir) / "best.ckpt")
@@ -142,7 +142,7 @@ class Evaluation(Callback):
         # Every process has the same scores; the reduction only tells Lightning so.
         module.log_dict(scores, logger=False, sync_dist=True)
         step = self._step(trainer)
-        if trainer.is_global_zero:
+        if trainer.is_global_zero and not _is_trial(trainer):
             _append(Path(trainer.default_root_dir, "scores.jsonl"), step, [r.result for r in rows])
         if trainer.state.fn != "fit":
             # Loggers would take this for step 0 of a new run, so it is only printed and appended.
@@ -245,6 +245,11 @@ def _averages(trainer: Trainer) -> list[GeneratorAverage]:
 def _bar(trainer: Trainer, title: str) -> str | None:
     """The title of a progress bar, where Lightning has one too."""
     return f"scoring {title}" if trainer.progress_bar_callback is not None else None
+
+
+def _is_trial(trainer: Trainer) -> bool:
+    """Whether nothing of the run is to be kept."""
+    return bool(trainer.fast_dev_run)  # type: ignore[attr-defined]  # set late
 
 
 def _best_note(trainer: Trainer) -> Path:

@@ -13,7 +13,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.metrics.base import FeatureExtractor
 from gan_lightning.metrics.devices import default_device
 from gan_lightning.metrics.images import read_images
-from gan_lightning.metrics.inception import inception
+from gan_lightning.metrics.inception_v3 import inception
 from gan_lightning.metrics.protocol import Protocol, paper
 from gan_lightning.metrics.samples import SampleScore
 from gan_lightning.metrics.scoring import Judge

@@ -13,8 +13,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gan_lightning.errors import UserError
-from gan_lightning.metrics.classifier import ResidualClassifier, save_classifier
 from gan_lightning.metrics.devices import default_device
+from gan_lightning.metrics.residual import ResidualClassifier, save_classifier
 from gan_lightning.streams import stream
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gan_lightning.metrics.digits import WEIGHTS, DigitsNetwork
+from gan_lightning.metrics.digits_network import WEIGHTS, DigitsNetwork
 from gan_lightning.streams import stream
 
 _STEPS, _BATCH, _HELD_OUT = 600, 64, 300

@@ -21,7 +21,7 @@ from gan_lightning.callbacks.evaluation import Evaluation
 from gan_lightning.data import digits as digits_data
 from gan_lightning.gan import GAN
 from gan_lightning.logger import MetricsCSV
-from gan_lightning.metrics.digits import digits
+from gan_lightning.metrics.digits_network import digits
 from gan_lightning.metrics.protocol import monitor
 from gan_lightning.networks import CNNDiscriminator, CNNGenerator
 

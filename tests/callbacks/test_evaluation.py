@@ -20,10 +20,10 @@ from gan_lightning.callbacks.ema import GeneratorAverage
 from gan_lightning.callbacks.evaluation import Evaluation
 from gan_lightning.errors import UserError
 from gan_lightning.gan import GAN
-from gan_lightning.metrics.digits import digits
+from gan_lightning.metrics.digits_network import digits
 from gan_lightning.metrics.generated import GeneratedImages
-from gan_lightning.metrics.inception import inception
-from gan_lightning.metrics.precision_recall import precision_recall
+from gan_lightning.metrics.inception_v3 import inception
+from gan_lightning.metrics.manifolds import precision_recall
 from gan_lightning.metrics.protocol import paper
 from tests.callbacks import runs
 
@@ -151,6 +151,13 @@ def test_validation_and_scores_can_be_left_out(tmp_path: Path) -> None:
     assert not (tmp_path / "scores.jsonl").exists()
 
 
+def test_a_trial_run_leaves_nothing_behind(tmp_path: Path) -> None:
+    runs.fit(tmp_path, [runs.evaluation(cache=str(tmp_path / "cache"))], fast_dev_run=True)
+    assert not (tmp_path / "scores.jsonl").exists()
+    assert not (tmp_path / "checkpoints" / "best.ckpt").exists()
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
 # --------------------------------------------------------------------- found before training starts
 
 
@@ -187,7 +194,7 @@ def test_a_cache_in_a_file_is_found_before_training(tmp_path: Path) -> None:
 def test_images_of_another_size_are_found_before_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gan_lightning.metrics.digits.IMAGE_SHAPE", (1, 8, 8))
+    monkeypatch.setattr("gan_lightning.metrics.digits_network.IMAGE_SHAPE", (1, 8, 8))
     with pytest.raises(UserError, match="judges 1 x 8 x 8"):
         runs.fit(tmp_path, [runs.evaluation(), NeverTrains()])
 

@@ -19,12 +19,12 @@ from gan_lightning.errors import UserError
 from gan_lightning.metrics.distributed import first_then_others, on_all, on_first
 from gan_lightning.metrics.generated import GeneratedImages
 from gan_lightning.metrics.images import ArrayImages
-from gan_lightning.metrics.kid import kid
-from gan_lightning.metrics.ms_ssim import ms_ssim
-from gan_lightning.metrics.precision_recall import precision_recall
+from gan_lightning.metrics.kernel_distance import kid
+from gan_lightning.metrics.manifolds import precision_recall
 from gan_lightning.metrics.protocol import monitor
 from gan_lightning.metrics.samples import SampleScore
 from gan_lightning.metrics.scoring import Judge
+from gan_lightning.metrics.similarity import ms_ssim
 from tests.metrics.small import SHAPE, projection, random_images
 
 CPU = torch.device("cpu")

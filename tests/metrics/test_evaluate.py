@@ -11,9 +11,9 @@ from PIL import Image
 
 from gan_lightning.data import digits as digits_data
 from gan_lightning.errors import UserError
-from gan_lightning.metrics.digits import digits
+from gan_lightning.metrics.digits_network import digits
 from gan_lightning.metrics.evaluate import evaluate
-from gan_lightning.metrics.kid import kid
+from gan_lightning.metrics.kernel_distance import kid
 from gan_lightning.metrics.protocol import monitor
 
 PROTOCOL = monitor(is_images=200, fid_generated=200)

@@ -10,10 +10,10 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 from torchmetrics.image.kid import poly_mmd
 
 from gan_lightning.errors import UserError
-from gan_lightning.metrics.kid import kid, squared_mmd
-from gan_lightning.metrics.ms_ssim import WEIGHTS, ms_ssim, multiscale_similarity
-from gan_lightning.metrics.precision_recall import coverage, precision_recall
+from gan_lightning.metrics.kernel_distance import kid, squared_mmd
+from gan_lightning.metrics.manifolds import coverage, precision_recall
 from gan_lightning.metrics.samples import SampleBank, Samples
+from gan_lightning.metrics.similarity import WEIGHTS, ms_ssim, multiscale_similarity
 
 
 def points(n: int, d: int, seed: int, shift: float = 0.0) -> Tensor:
@@ -97,7 +97,7 @@ def test_coverage_is_the_definition(k: int) -> None:
 def test_coverage_is_the_same_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     manifold, candidates = points(80, 3, 1).double(), points(70, 3, 2, 0.8).double()
     whole = coverage(manifold, candidates, 3)
-    monkeypatch.setattr("gan_lightning.metrics.precision_recall._CHUNK", 7)
+    monkeypatch.setattr("gan_lightning.metrics.manifolds._CHUNK", 7)
     assert coverage(manifold, candidates, 3) == whole
 
 

@@ -15,7 +15,7 @@ import torch
 from gan_lightning.errors import UserError
 from gan_lightning.metrics.generated import GeneratedImages
 from gan_lightning.metrics.images import ArrayImages
-from gan_lightning.metrics.kid import kid
+from gan_lightning.metrics.kernel_distance import kid
 from gan_lightning.metrics.protocol import monitor
 from gan_lightning.metrics.scoring import Judge
 from tests.metrics import processes

@@ -13,8 +13,8 @@ from safetensors.torch import load_file, save_file
 
 from gan_lightning.data import digits as digits_data
 from gan_lightning.errors import UserError
-from gan_lightning.metrics.classifier import ResidualClassifier, classifier, save_classifier
-from gan_lightning.metrics.digits import IMAGE_SHAPE
+from gan_lightning.metrics.digits_network import IMAGE_SHAPE
+from gan_lightning.metrics.residual import ResidualClassifier, classifier, save_classifier
 from gan_lightning.metrics.train_classifier import train_extractor
 
 

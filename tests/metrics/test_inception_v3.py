@@ -9,10 +9,10 @@ import torch
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from gan_lightning.errors import UserError
-from gan_lightning.metrics import inception as module
+from gan_lightning.metrics import inception_v3 as module
 from gan_lightning.metrics.base import file_sha256
 from gan_lightning.metrics.images import NoiseImages
-from gan_lightning.metrics.inception import URL, inception
+from gan_lightning.metrics.inception_v3 import URL, inception
 
 
 @pytest.fixture(scope="module")

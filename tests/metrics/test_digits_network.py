@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from gan_lightning.data import digits as digits_data
 from gan_lightning.errors import UserError
 from gan_lightning.metrics import train_digits
-from gan_lightning.metrics.digits import WEIGHTS, digits
+from gan_lightning.metrics.digits_network import WEIGHTS, digits
 from gan_lightning.metrics.images import ArrayImages, Images, ImageSource, NoiseImages
 from gan_lightning.metrics.protocol import monitor
 from gan_lightning.metrics.scoring import Judge
