@@ -38,19 +38,25 @@ def prepare(data: ImageData, processes: int = 0) -> None:
 def _prepare_split(data: ImageData, split: Split, processes: int) -> None:
     folder = data.prepared_folder(split)
     if not folder.exists():
+        _refuse_missing(data, split)
         with locked(folder):
             if not folder.exists():  # another run may have finished while this one waited
                 _write_split(data, split, processes)
     _check(data, split)
 
 
-def _write_split(data: ImageData, split: Split, processes: int) -> None:
+def _refuse_missing(data: ImageData, split: Split) -> None:
     if not data.files(split) and not data.download:
         download = ", or download it with --data.download true" if data.downloadable else ""
         raise UserError(
             f"--data.root {data.root} does not hold {data.contents}. Point --data.root to the "
             f"folder that does{download}."
         )
+
+
+def _write_split(data: ImageData, split: Split, processes: int) -> None:
+    files = data.files(split)
+    state = signature(files, data.root)  # before reading: what changes meanwhile is noticed later
     source = data.source(split)
     count, expected = len(source.items), data.counts.get(split)
     if expected not in (None, count):
@@ -63,7 +69,7 @@ def _write_split(data: ImageData, split: Split, processes: int) -> None:
         dataset=data.name,
         split=split,
         preprocessing=data.preprocessing,
-        source=signature(data.files(split), data.root),
+        source=state if files else signature(data.files(split), data.root),
         shape=(count, height, width, channels),
     )
     write(source, manifest, data.prepared_folder(split), processes, data.skip_bad)

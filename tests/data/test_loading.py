@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from gan_lightning.data import Batch, ImageData, digits, folder
 from gan_lightning.data.loading import Elements, Pixels, Spans, to_batch
+from gan_lightning.data.prepared import Prepared
 from gan_lightning.errors import UserError
 from gan_lightning.streams import stream
 from tests.data import formats
@@ -231,3 +233,19 @@ def test_prediction_shares_the_images_between_ranks() -> None:
     assert [part.tolist() for part in loader] == [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10]]
     assert isinstance(loader, Elements)
     assert len(loader) == 4
+
+
+def test_reading_rows_does_not_grow_the_process(tmp_path: Path) -> None:
+    """A gigabyte read out of an array of 63 GB (a sparse file) leaves nothing behind."""
+    path = tmp_path / "images.npy"
+    np.lib.format.open_memmap(path, "w+", np.uint8, (1_281_167, 128, 128, 3))
+    prepared = Prepared(np.load(path, mmap_mode="r"), None, "", path)
+    before = _resident_bytes()
+    for position in range(350):
+        prepared.rows(stream(0, "batch", position).integers(0, len(prepared.images), 64))
+    assert _resident_bytes() - before < 100e6
+
+
+def _resident_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
