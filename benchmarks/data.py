@@ -133,7 +133,7 @@ def memory(home: Path) -> dict[str, float]:
     return {"array, GiB": prepared.images.nbytes / 2**30, "read, GiB": read, "growth, GiB": grown}
 
 
-def preparing(home: Path, count: int = 1200, rounds: int = 3) -> dict[str, float]:
+def preparing(home: Path, count: int = 2400, rounds: int = 5) -> dict[str, float]:
     """Preparing JPEGs of 500x375 to 128x128, by 1 and by 2 processes in turn."""
     rng = np.random.default_rng(0)
     for number in range(count):

@@ -143,14 +143,21 @@ class ImageData(LightningDataModule, ABC):
         """Returns the folder of a prepared split."""
         return self.prepared_root / PREPARED / self.name / split
 
+    def belongs_on_disk(self, split: Split) -> bool:
+        """Says whether a split is to be prepared; held-out images are, if they are there."""
+        return bool(split == "train" or self.files(split) or self.prepared_folder(split).exists())
+
     # Before training
 
     def prepare_data(self) -> None:
         """Prepares each split that is not prepared yet; Lightning calls it on local rank 0."""
-        prepare(self)
+        if self.trainer is None or not self.trainer.predicting:
+            prepare(self)
 
     def setup(self, stage: str | None = None) -> None:
-        """Memory-maps the training images."""
+        """Memory-maps the training images; generating images needs none."""
+        if stage == "predict":
+            return
         count = len(self.opened("train").images)
         if count < self.batch_size:
             raise UserError(
@@ -255,7 +262,7 @@ class ImageData(LightningDataModule, ABC):
     def _load_cache(self, prepared: Prepared, device: torch.device) -> DeviceCache:
         try:
             return DeviceCache.load(prepared, device)
-        except (torch.OutOfMemoryError, MemoryError) as error:
+        except (torch.OutOfMemoryError, MemoryError, OSError) as error:
             raise UserError(
                 f"--data.device_cache {self.device_cache}: the {prepared.images.nbytes / 2**30:.1f}"
                 f" GiB of {self.name} do not fit on {device}. Use --data.device_cache never."
@@ -268,6 +275,10 @@ class ImageData(LightningDataModule, ABC):
         if isinstance(batch, Pixels):
             return to_batch(batch, self.value_range)
         return batch
+
+    def teardown(self, stage: str) -> None:
+        """Frees the memory of the device."""
+        self._cache = None
 
     # Evaluation and prediction generate their own images
 

@@ -27,8 +27,9 @@ class digits(ImageData):
     preprocessing = "x 255/16, bilinear 8 to 16, v1"
     downloadable = True  # it is there already
 
-    def prepare_data(self) -> None:
-        """Does nothing: preparing takes no longer than reading would."""
+    def belongs_on_disk(self, split: Split) -> bool:
+        """Says no: preparing takes no longer than reading would."""
+        return False
 
     def files(self, split: Split) -> list[Path]:
         """Returns nothing: the images lie inside scikit-learn."""

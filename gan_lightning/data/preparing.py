@@ -31,7 +31,7 @@ def prepare(data: ImageData, processes: int = 0) -> None:
             something prepared is there that doesn't belong to it.
     """
     for split in data.splits:
-        if split == "train" or data.files(split) or data.prepared_folder(split).exists():
+        if data.belongs_on_disk(split):
             _prepare_split(data, split, processes or len(os.sched_getaffinity(0)))
 
 
@@ -56,7 +56,7 @@ def _refuse_missing(data: ImageData, split: Split) -> None:
 
 def _write_split(data: ImageData, split: Split, processes: int) -> None:
     files = data.files(split)
-    state = signature(files, data.root)  # before reading: what changes meanwhile is noticed later
+    state = signature(files)  # before reading: what changes meanwhile is noticed later
     source = data.source(split)
     count, expected = len(source.items), data.counts.get(split)
     if expected not in (None, count):
@@ -69,7 +69,7 @@ def _write_split(data: ImageData, split: Split, processes: int) -> None:
         dataset=data.name,
         split=split,
         preprocessing=data.preprocessing,
-        source=state if files else signature(data.files(split), data.root),
+        source=state if files else signature(data.files(split)),
         shape=(count, height, width, channels),
     )
     write(source, manifest, data.prepared_folder(split), processes, data.skip_bad)
@@ -79,7 +79,7 @@ def _check(data: ImageData, split: Split) -> None:
     """Refuses an array that was prepared from other files than those that are there now."""
     folder, files = data.prepared_folder(split), data.files(split)
     open_prepared(folder, data.name, split, data.preprocessing)
-    if files and Manifest.load(folder).source != signature(files, data.root):
+    if files and Manifest.load(folder).source != signature(files):
         raise refusal(folder, f"was prepared from files in {data.root} that have changed since")
 
 
@@ -90,8 +90,8 @@ def verify(data: ImageData) -> None:
         UserError: When a byte has changed, or nothing is prepared.
     """
     for split in data.splits:
-        folder = data.prepared_folder(split)
-        if split == "train" or folder.exists():
+        if data.belongs_on_disk(split):
+            folder = data.prepared_folder(split)
             open_prepared(folder, data.name, split, data.preprocessing)
             if sha256(folder / IMAGES) != Manifest.load(folder).sha256:
                 raise refusal(folder / IMAGES, "does not have the checksum of its manifest")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,10 +44,13 @@ class Source:
     labels: NDArray[np.int64] | None
 
 
-def signature(files: Iterable[Path], root: Path) -> str:
-    """Returns a checksum over the names, sizes and modification times of files below ``root``."""
+def signature(files: Sequence[Path]) -> str:
+    """Returns a checksum over the names, sizes and modification times of sorted files.
+
+    Names are taken below the folder that the files have in common, so it may be moved.
+    """
     digest = hashlib.sha256()
-    prefix = len(str(root))
+    prefix = len(os.path.commonpath([files[0].parent, files[-1].parent])) if files else 0
     for file in files:
         entry = f"{str(file)[prefix:]}\0{_state(file)}\n"
         digest.update(entry.encode("utf-8", "surrogateescape"))

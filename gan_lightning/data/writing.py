@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import fcntl
 import io
-import json
 import logging
 import os
 import shutil
 import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from gan_lightning.data.blocks import Block, Report, Target, fill_all
+from gan_lightning.data.journal import journal_line, read_journal
 from gan_lightning.data.prepared import IMAGES, LABELS, MANIFEST, Manifest, sha256
 from gan_lightning.data.source import Source
 from gan_lightning.errors import UserError
@@ -134,7 +134,7 @@ class Part:
             file.truncate(self.bytes)  # a sparse file: no space is taken yet
             file.write(self.header)
         self.reports = self._believed()
-        lines = [_line(first, report) for first, report in self.reports.items()]
+        lines = [journal_line(first, report) for first, report in self.reports.items()]
         _write_atomically(self.path / JOURNAL, "".join(lines))
 
     def _begin(self) -> None:
@@ -159,7 +159,7 @@ class Part:
 
     def _believed(self) -> dict[int, Report]:
         """Returns the journal's reports of blocks that are on the disk as it says."""
-        noted = _read_journal(self.path / JOURNAL)
+        noted = read_journal(self.path / JOURNAL)
         with self.images.open("rb") as file:
             return {
                 block.first: noted[block.first]
@@ -201,7 +201,7 @@ class Part:
                 if not skip_bad:
                     report.refuse_bad()
                 self.reports[block.first] = report
-                journal.write(_line(block.first, report))
+                journal.write(journal_line(block.first, report))
                 bar.update(len(block))
         if not skip_bad:
             for report in self.reports.values():
@@ -287,23 +287,6 @@ def _header(shape: tuple[int, ...]) -> bytes:
     form = {"descr": "|u1", "fortran_order": False, "shape": tuple(map(int, shape))}
     np.lib.format.write_array_header_1_0(buffer, form)
     return buffer.getvalue()
-
-
-def _line(first: int, report: Report) -> str:
-    return json.dumps({"first": first, **asdict(report)}) + "\n"
-
-
-def _read_journal(path: Path) -> dict[int, Report]:
-    """Reads the journal up to a line that was being written when the run was killed."""
-    reports = {}
-    for line in path.read_text().splitlines() if path.exists() else []:
-        try:
-            noted = json.loads(line)
-        except ValueError:
-            break
-        bad = {int(index): (name, problem) for index, (name, problem) in noted["bad"].items()}
-        reports[noted["first"]] = Report(noted["crc"], bad)
-    return reports
 
 
 def _write_atomically(path: Path, text: str) -> None:
