@@ -47,6 +47,11 @@ class SaveConfig(SaveConfigCallback):
         if stage == "fit":
             super().setup(trainer, pl_module, stage)
 
+    def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Tells the loggers every option, for sweeps to be compared by."""
+        for logger in trainer.loggers:
+            logger.log_hyperparams(self.config.as_dict())
+
 
 class GANCommand(LightningCLI):
     """``gan fit|validate|test|predict``."""

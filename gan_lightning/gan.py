@@ -62,7 +62,10 @@ class GAN(LightningModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.save_hyperparameters()
+        self.save_hyperparameters(logger=False)  # the command line logs the whole config
+        if not _is_plain(self.hparams):
+            # Built from Python objects, which torch's safe loader would refuse to read.
+            self.hparams.clear()
         if n_dis < 1:
             raise UserError(f"--model.n_dis must be an integer >= 1, got {n_dis}")
         self.automatic_optimization = False
@@ -99,7 +102,7 @@ class GAN(LightningModule):
             batch: Its ``images`` are ``(n_dis * N, C, H, W)``, in the generator's value range.
             batch_idx: Not used; ``global_step`` addresses the random streams.
         """
-        images: Tensor = batch.images.unflatten(0, (self.n_dis, -1))
+        images: Tensor = batch.images.to(self.dtype).unflatten(0, (self.n_dis, -1))
         losses = iteration(
             self.generator,
             self.discriminator,
@@ -194,12 +197,9 @@ class GAN(LightningModule):
         )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuses to save a diverged model; leaves out hyperparameters that are objects."""
+        """Refuses to save a model that has diverged."""
         if self.trainer.training:
             self.check_finite()
-        if not _is_plain(checkpoint.get(self.CHECKPOINT_HYPER_PARAMS_KEY)):
-            # Built from Python objects: torch's safe loader would refuse to read them.
-            checkpoint.pop(self.CHECKPOINT_HYPER_PARAMS_KEY, None)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Checks that the checkpoint is of the same architecture.
