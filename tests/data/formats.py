@@ -16,9 +16,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from torchvision.datasets import CIFAR10, STL10
 
-from gan_lightning.data import ImageData
+from gan_lightning.data import ImageData, folder
 
 Pixels = NDArray[np.uint8]
+
+COUNT = 200
+"""Images of the folder that tests share: more than one block holds."""
 
 
 def noise(*shape: int, seed: int = 0) -> Pixels:
@@ -153,3 +156,13 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
     entry = tarfile.TarInfo(name)
     entry.size = len(content)
     archive.addfile(entry, io.BytesIO(content))
+
+
+def data(root: Path, **options: Any) -> folder:  # noqa: ANN401
+    """Returns the data of the folder that tests share."""
+    return folder(root=str(root), size=8, num_classes=4, batch_size=4, **options)
+
+
+def place(root: Path) -> Path:
+    """Returns where it is prepared."""
+    return data(root).prepared_folder("train")
