@@ -6,12 +6,14 @@ import csv
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from jsonargparse import ArgumentParser
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
@@ -25,6 +27,7 @@ from gan_lightning.metrics.generated import GeneratedImages
 from gan_lightning.metrics.inception_v3 import inception
 from gan_lightning.metrics.manifolds import precision_recall
 from gan_lightning.metrics.protocol import paper
+from gan_lightning.metrics.scoring import Judge, Result
 from tests.callbacks import runs
 
 ROOT = Path(__file__).parents[2]
@@ -103,6 +106,24 @@ def test_the_best_checkpoint_is_that_of_the_lowest_fid(tmp_path: Path) -> None:
     path = tmp_path / "checkpoints" / "best.ckpt"
     assert torch.load(path, weights_only=True)["global_step"] == note["step"]
     assert equal(whole, runs.fit(tmp_path / "again", [runs.evaluation()], path))
+
+
+def test_a_later_but_worse_checkpoint_is_not_the_best(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fids = iter([5.0, 3.0, 4.0])
+    score = Judge.score
+
+    def prescribed(*args: Any, **kwargs: Any) -> Result:  # noqa: ANN401
+        result = score(*args, **kwargs)
+        return replace(result, scores={**result.scores, "digits_fid": next(fids)})
+
+    monkeypatch.setattr(Judge, "score", prescribed)
+    runs.fit(tmp_path, [runs.evaluation()])
+    note = json.loads((tmp_path / "checkpoints" / "best.json").read_text())
+    assert note == {"step": 4, "score": 3.0}
+    checkpoint = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)
+    assert checkpoint["global_step"] == 4
 
 
 def test_a_resumed_run_does_not_replace_a_better_checkpoint(tmp_path: Path) -> None:
@@ -271,3 +292,38 @@ def test_two_processes_score_their_first_generator_as_one_process_would(tmp_path
     for name, value in one.items():
         exact = isinstance(value, str)
         assert two[-1][name] == (value if exact else pytest.approx(value, rel=1e-9)), name
+
+
+# -------------------------------------------------------------------------------- the command line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "extractor", "protocol", "metrics"),
+    [
+        ([], "inception", "monitor", []),
+        (["--evaluation.extractor=digits"], "digits", "monitor", []),
+        (["--evaluation.extractor.weights=x.pth"], "inception", "monitor", []),
+        (
+            ["--evaluation.extractor=classifier", "--evaluation.extractor.weights=x"],
+            "classifier",
+            "monitor",
+            [],
+        ),
+        (["--evaluation.extractor=tests.metrics.small.projection"], "projection", "monitor", []),
+        (
+            ["--evaluation.protocol=literature", "--evaluation.metrics=[kid, ms_ssim]"],
+            "inception",
+            "literature",
+            ["kid", "ms_ssim"],
+        ),
+    ],
+)
+def test_everything_is_chosen_by_its_name(
+    arguments: list[str], extractor: str, protocol: str, metrics: list[str]
+) -> None:
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(Evaluation, "evaluation")
+    callback = parser.instantiate(parser.parse_args(arguments)).evaluation
+    assert type(callback.extractor).__name__ == extractor
+    assert callback.protocol.name == protocol
+    assert [type(metric).__name__ for metric in callback.metrics] == metrics

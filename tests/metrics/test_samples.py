@@ -108,6 +108,12 @@ def test_identical_sets_are_precise_and_complete(repeat: int) -> None:
     assert scores == {"precision": 1.0, "recall": 1.0}
 
 
+@pytest.mark.parametrize("n", [1, 2, 5, 9])
+def test_repeated_samples_coincide_in_spite_of_rounding(n: int) -> None:
+    ten = 1e3 * points(10, 64, 1).double() + 5e3
+    assert coverage(ten.repeat(9, 1), ten[:n], 3) == 1.0
+
+
 def test_distant_sets_are_neither() -> None:
     x, y = of_features(points(50, 6, 1)), of_features(points(50, 6, 1, 50.0))
     assert precision_recall(count=50)(x, y) == {"precision": 0.0, "recall": 0.0}
