@@ -106,7 +106,6 @@ class ReferenceGAN:
         objective: Objective,
         lr: float,
         betas: tuple[float, float],
-        eps: float = 1e-8,
     ) -> None:
         """``plain`` is the discriminator's architecture without normalization."""
         self.generator = copy.deepcopy(generator)
@@ -134,10 +133,8 @@ class ReferenceGAN:
                 vs = [textbook_right_vector(spectral, k, weight) for k in range(len(found))]
                 scale = spectral.scale
             self.layers[f"{name}.weight"] = Layer(found, us, vs, scale)
-        self.optimizer_g = torch.optim.Adam(
-            self.generator.parameters(), lr, betas, eps, foreach=False
-        )
-        self.optimizer_d = torch.optim.Adam(plain.parameters(), lr, betas, eps, foreach=False)
+        self.optimizer_g = torch.optim.Adam(self.generator.parameters(), lr, betas, foreach=False)
+        self.optimizer_d = torch.optim.Adam(plain.parameters(), lr, betas, foreach=False)
 
     def discriminate(self, images: Tensor) -> Tensor:
         """D(x) with W / sigma in place of W, differentiable in W."""
