@@ -25,6 +25,7 @@ from gan_lightning.data.loading import (
     Spans,
     to_batch,
 )
+from gan_lightning.data.options import at_least
 from gan_lightning.data.prepared import Prepared, open_prepared
 from gan_lightning.data.preparing import prepare
 from gan_lightning.data.sampling import Draw, Epochs, Replacement
@@ -296,13 +297,3 @@ class ImageData(LightningDataModule, ABC):
             (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         )
         return Elements(list(torch.arange(rank, self.num_predict, ranks).split(self.batch_size)))
-
-
-def at_least(option: str, value: float, least: int) -> None:
-    """Refuses an option of the data that is too small.
-
-    Raises:
-        UserError: When it is.
-    """
-    if not value >= least:
-        raise UserError(f"--data.{option} {value} is not allowed. Choose at least {least}.")

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from gan_lightning.data.base import PREPARED, ImageData, Split, at_least
+from gan_lightning.data.base import PREPARED, ImageData, Split
+from gan_lightning.data.options import at_least
 from gan_lightning.data.pixels import (
     as_bytes,
     centre_square,

@@ -22,7 +22,7 @@ from gan_lightning.data.pixels import (
     decode,
     to_channels,
 )
-from gan_lightning.data.source import Source
+from gan_lightning.data.source import BadImage, Source
 from gan_lightning.errors import UserError
 
 TAR = "ILSVRC2012_img_train.tar"
@@ -93,9 +93,16 @@ class Member:
     size: int
 
     def content(self) -> bytes:
-        """Reads the file where it lies: archives of ImageNet are not compressed."""
-        with self.archive.open("rb") as file:
-            return os.pread(file.fileno(), self.size, self.start)
+        """Reads the file where it lies: archives of ImageNet are not compressed.
+
+        Raises:
+            BadImage: When it cannot be read.
+        """
+        try:
+            with self.archive.open("rb") as file:
+                return os.pread(file.fileno(), self.size, self.start)
+        except OSError as error:
+            raise BadImage(self.name, f"cannot be read ({error.strerror})") from error
 
 
 def _images(folder: Path) -> list[str]:

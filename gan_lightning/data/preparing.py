@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from gan_lightning.data.durable import locked
 from gan_lightning.data.prepared import IMAGES, Manifest, open_prepared, refusal, sha256
 from gan_lightning.data.source import signature
-from gan_lightning.data.writing import locked, write
+from gan_lightning.data.writing import write
 from gan_lightning.errors import UserError
 
 if TYPE_CHECKING:

@@ -12,8 +12,7 @@ import logging
 import os
 import shutil
 import zlib
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from gan_lightning.data.blocks import Block, Report, Target, fill_all
+from gan_lightning.data.durable import sync, write_atomically
 from gan_lightning.data.journal import journal_line, read_journal
 from gan_lightning.data.prepared import IMAGES, LABELS, MANIFEST, Manifest, sha256
 from gan_lightning.data.source import Source
@@ -33,36 +33,6 @@ BLOCK_IMAGES = 64
 """Images of one block: a quarter of a second of ILSVRC2012 is the most that a kill loses."""
 
 PLAN, JOURNAL, WRITERS = "plan.json", "journal.jsonl", "writers.lock"
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Lets one process at a time prepare ``folder``; the others wait.
-
-    Raises:
-        UserError: When the place cannot be written.
-    """
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder.with_name(f"{folder.name}.lock"), os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-        raise UserError(
-            f"{folder.parent} cannot be written ({error.strerror}). Choose a folder for prepared "
-            "arrays with --data.prepared_root."
-        ) from error
-    try:
-        _wait_for(lock, folder)
-        yield
-    finally:
-        os.close(lock)
-
-
-def _wait_for(lock: int, folder: Path) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        log.warning("Another process is preparing %s; waiting for it.", folder)
-        fcntl.flock(lock, fcntl.LOCK_EX)
 
 
 def write(source: Source, manifest: Manifest, folder: Path, processes: int, skip_bad: bool) -> None:
@@ -135,7 +105,7 @@ class Part:
             file.write(self.header)
         self.reports = self._believed()
         lines = [journal_line(first, report) for first, report in self.reports.items()]
-        _write_atomically(self.path / JOURNAL, "".join(lines))
+        write_atomically(self.path / JOURNAL, "".join(lines))
 
     def _begin(self) -> None:
         if self.path.exists():
@@ -144,7 +114,7 @@ class Part:
             shutil.rmtree(self.path)
         self.path.mkdir()
         self.images.touch()
-        _write_atomically(self.path / PLAN, self.plan.dumps())
+        write_atomically(self.path / PLAN, self.plan.dumps())
 
     def _same_plan(self) -> bool:
         try:
@@ -224,10 +194,10 @@ class Part:
             labels_sha256=self._write_labels(None if labels is None else labels[order]),
             skipped=dict(bad.values()),
         )
-        _write_atomically(self.path / MANIFEST, manifest.dumps())
-        _sync(self.path)
+        write_atomically(self.path / MANIFEST, manifest.dumps())
+        sync(self.path)
         self.path.rename(folder)
-        _sync(folder.parent)
+        sync(folder.parent)
         for leftover in (PLAN, JOURNAL, WRITERS):
             (folder / leftover).unlink(missing_ok=True)
         if bad:
@@ -287,21 +257,3 @@ def _header(shape: tuple[int, ...]) -> bytes:
     form = {"descr": "|u1", "fortran_order": False, "shape": tuple(map(int, shape))}
     np.lib.format.write_array_header_1_0(buffer, form)
     return buffer.getvalue()
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    draft = path.with_name(f"{path.name}.draft")
-    with draft.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.rename(path)
-
-
-def _sync(folder: Path) -> None:
-    """Makes the names in a folder survive a power failure."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
