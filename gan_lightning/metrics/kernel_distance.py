@@ -32,8 +32,8 @@ class kid(SampleScore):
     def __init__(self, subsets: int = 100, subset_size: int = 1_000, count: int = 5_000) -> None:
         if not 2 <= subset_size <= count or subsets < 1:
             raise UserError(
-                f"kid wants 1 subset or more of 2 to {count} samples ({option('metrics')}: count), "
-                f"not subsets={subsets} of subset_size={subset_size}"
+                f"metrics.kid wants 1 subset or more of 2 to {count} samples (its count), not "
+                f"subsets={subsets} of subset_size={subset_size}"
             )
         self.subsets = subsets
         self.subset_size = subset_size

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from gan_lightning.errors import UserError
-from gan_lightning.metrics.base import option
 from gan_lightning.metrics.samples import Samples, SampleScore
 
 _CHUNK = 1024  # rows of a distance matrix held at a time
@@ -33,8 +32,8 @@ class precision_recall(SampleScore):
     def __init__(self, neighbours: int = 3, count: int = 5_000) -> None:
         if not 1 <= neighbours < count:
             raise UserError(
-                f"precision_recall takes neighbours of 1 to {count - 1} ({option('metrics')}: "
-                f"one less than count), not {neighbours}"
+                f"metrics.precision_recall takes neighbours of 1 to {count - 1} (one less than its "
+                f"count), not {neighbours}"
             )
         self.neighbours = neighbours
         self.count = count

@@ -83,14 +83,14 @@ class Protocol(ABC):
             count = getattr(self.counts, field)
             if count < 2:
                 raise UserError(
-                    f"{option('protocol.' + field)} is {count}, but a covariance needs at least "
+                    f"protocol.{field} is {count}, but a covariance needs at least "
                     "2 images: give 2 or more"
                 )
         if not 1 <= self.counts.is_splits <= self.counts.is_images:
             raise UserError(
-                f"{option('protocol.is_splits')} is {self.counts.is_splits}, but every split "
+                f"protocol.is_splits is {self.counts.is_splits}, but every split "
                 f"needs an image: give 1 to {self.counts.is_images}, the value of "
-                f"{option('protocol.is_images')}"
+                "protocol.is_images"
             )
 
 

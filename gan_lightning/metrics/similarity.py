@@ -42,8 +42,8 @@ class ms_ssim(SampleScore):
     def __init__(self, pairs: int = 1_000, count: int = 1_000) -> None:
         if pairs < 1 or count < 2:
             raise UserError(
-                f"ms_ssim wants 1 pair or more of 2 images or more ({option('metrics')}), "
-                f"not pairs={pairs}, count={count}"
+                f"metrics.ms_ssim wants 1 pair or more of 2 images or more, not "
+                f"pairs={pairs}, count={count}"
             )
         self.pairs = pairs
         self.count = count
