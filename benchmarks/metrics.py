@@ -15,6 +15,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -142,8 +143,8 @@ def score_noise(count: int) -> None:
 def memory(count: int) -> float:
     """Peak memory of a process that scores so many images, in MiB."""
     context = multiprocessing.get_context("spawn")
-    with context.Pool(1) as pool:
-        return pool.apply(_peak_memory, (count,))
+    with ProcessPoolExecutor(1, context) as pool:
+        return pool.submit(_peak_memory, count).result()
 
 
 def _peak_memory(count: int) -> float:
