@@ -147,8 +147,8 @@ class Part:
         free = shutil.disk_usage(self.path).free
         if needed > free:
             raise UserError(
-                f"{self.path} needs {needed / 1e6:,.0f} MB, the disk has {free / 1e6:,.0f} MB free. "
-                "Free some, or choose another place with --data.prepared_root."
+                f"{self.path} needs {needed / 1e6:,.0f} MB, the disk has {free / 1e6:,.0f} MB "
+                "free. Free some, or choose another place with --data.prepared_root."
             )
 
     # Filling
