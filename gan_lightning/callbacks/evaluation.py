@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from gan_lightning.callbacks.ema import GeneratorAverage
 from gan_lightning.errors import UserError
 from gan_lightning.gan import GAN
 from gan_lightning.metrics.base import FeatureExtractor, option
+from gan_lightning.metrics.distributed import on_first
 from gan_lightning.metrics.generated import GeneratedImages
 from gan_lightning.metrics.images import NoiseImages
 from gan_lightning.metrics.inception_v3 import inception
@@ -89,8 +91,8 @@ class Evaluation(Callback):
         judge = self._judge(data)
         judge.prepare(module.image_shape)
         self.protocol.real_count(len(data.images("train")))
-        if trainer.is_global_zero and judge.cache is not None and self.real is None:
-            _require_writable(judge.cache)
+        if judge.cache is not None and self.real is None:
+            on_first(partial(_require_writable, judge.cache))
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
