@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.core.optimizer import LightningOptimizer
+from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
-from gan_lightning.errors import TrainingDiverged, UserError
+from gan_lightning.divergence import LossWatch
+from gan_lightning.errors import UserError
+from gan_lightning.graph import GraphedIteration, Iterate
 from gan_lightning.images import to_uint8
 from gan_lightning.losses import Objective, hinge
 from gan_lightning.networks import CNNDiscriminator, CNNGenerator, Generator
@@ -46,6 +49,11 @@ class GAN(LightningModule):
         n_dis: Discriminator updates per generator update.
         seed: Latents of iteration t are a function of (seed, t, rank); on the command line it comes
             from ``--seed_everything``.
+        cuda_graph: Whether to run each iteration as one captured CUDA graph; "auto" does where it
+            is possible and says why where it is not, "on" insists.
+        iterations_per_batch: Iterations that one training step of Lightning makes, >= 1, so that
+            its loop costs less; the results do not depend on it. 0 means 10 with a CUDA graph and
+            1 otherwise. Intervals of validation and checkpoints end at its multiples.
     """
 
     def __init__(
@@ -60,6 +68,8 @@ class GAN(LightningModule):
         discriminator_optimizer: OptimizerCallable = GANAdam,
         n_dis: int = 1,
         seed: int = 0,
+        cuda_graph: Literal["auto", "on", "off"] = "auto",
+        iterations_per_batch: int = 0,
     ) -> None:
         super().__init__()
         self.save_hyperparameters(logger=False)  # the command line logs the whole config
@@ -68,11 +78,17 @@ class GAN(LightningModule):
             self.hparams.clear()
         if n_dis < 1:
             raise UserError(f"--model.n_dis must be an integer >= 1, got {n_dis}")
+        if iterations_per_batch < 0:
+            raise UserError(
+                f"--model.iterations_per_batch must be an integer >= 0, got {iterations_per_batch}"
+            )
         self.automatic_optimization = False
         self.image_shape = image_shape
         self.objective = objective
         self.n_dis = n_dis
         self.seed = seed
+        self.cuda_graph = cuda_graph
+        self._iterations_per_batch = iterations_per_batch
         self._optimizer_factories = (generator_optimizer, discriminator_optimizer)
 
         self.generator = generator(image_shape)
@@ -81,7 +97,8 @@ class GAN(LightningModule):
         self.to(memory_format=torch.channels_last)
         normalize_(self.generator, generator_norm, (self.generator.latent_dim,))
         normalize_(self.discriminator, norm, image_shape)
-        self._unchecked: list[Tensor] = []  # losses since the last look for NaN, on the device
+        self._watch = LossWatch()
+        self._iterate: Iterate = self._iterate_eagerly
 
     def configure_optimizers(self) -> tuple[Optimizer, Optimizer]:
         """The generator's optimizer, whose steps Lightning counts, and the discriminator's."""
@@ -90,32 +107,73 @@ class GAN(LightningModule):
 
     # ---------------------------------------------------------------------------------- training
 
+    @property
+    def iterations_per_batch(self) -> int:
+        """How many iterations one training step makes; the data deliver images for as many."""
+        if self._iterations_per_batch:
+            return self._iterations_per_batch
+        return 10 if self._why_no_graph() is None else 1
+
     def on_train_start(self) -> None:
-        """Forms the normalized weights of what was built or loaded."""
+        """Forms the normalized weights of what was built or loaded; chooses graph or no graph."""
         refresh_(self.generator)
         refresh_(self.discriminator)
+        reason = self._why_no_graph()
+        if reason is None:
+            optimizers = (self._optimizer(0).optimizer, self._optimizer(1).optimizer)
+            self._iterate = GraphedIteration(self._iterate_eagerly, optimizers, self._explain)
+        elif self.cuda_graph == "on":
+            raise UserError(f"--model.cuda_graph on: {reason}; use auto or off")
+        if self.iterations_per_batch > 1:
+            # Lightning counts training steps for this one; the option counts iterations.
+            interval = self.trainer.val_check_interval
+            if isinstance(interval, int):
+                batches = max(1, interval // self.iterations_per_batch)
+                self.trainer.val_check_batch = batches
+
+    def _why_no_graph(self) -> str | None:
+        """Why iterations run op by op, or None if they shall be captured."""
+        if self.cuda_graph == "off":
+            return "it was switched off"
+        if self.trainer.strategy.root_device.type != "cuda":
+            return "there is no CUDA device"
+        if self.trainer.world_size > 1:
+            return "gradients are averaged over several processes"
+        if getattr(self.trainer.precision_plugin, "scaler", None) is not None:
+            return "the gradient scaler of 16-mixed reads the device; bf16-mixed does not"
+        return None
+
+    def _explain(self, reason: str) -> None:
+        rank_zero_info(f"No CUDA graph, iterations run op by op: {reason}")
 
     def training_step(self, batch: Any, batch_idx: int) -> None:  # noqa: ANN401 (a data.Batch)
-        """One iteration: n_dis discriminator updates and one generator update.
+        """`iterations_per_batch` iterations: each n_dis discriminator updates and a generator one.
 
         Args:
-            batch: Its ``images`` are ``(n_dis * N, C, H, W)``, in the generator's value range.
+            batch: Its ``images`` are ``(iterations * n_dis * N, C, H, W)``, in the generator's
+                value range.
             batch_idx: Not used; ``global_step`` addresses the random streams.
         """
-        images: Tensor = batch.images.to(self.dtype).unflatten(0, (self.n_dis, -1))
-        losses = iteration(
+        iterations = min(self.iterations_per_batch, self.trainer.max_steps - self.global_step)
+        images: Tensor = batch.images.to(self.dtype)
+        interval: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]  # set late
+        for real in images.unflatten(0, (iterations, self.n_dis, -1)):
+            losses = self._iterate(real, self._latents(real))
+            self._count()
+            self._watch.add(losses)
+            if self.global_step % interval == 0:
+                self._log(losses)
+
+    def _iterate_eagerly(self, images: Tensor, latents: Tensor) -> Tensor:
+        return iteration(
             self.generator,
             self.discriminator,
             self.objective,
-            self._update_generator,
-            self._update_discriminator,
+            lambda loss: self._descend(loss, self.generator, 0),
+            lambda loss: self._descend(loss, self.discriminator, 1),
             images,
-            self._latents(images),
+            latents,
         )
-        self._unchecked.append(losses)
-        interval: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]  # set late
-        if self.global_step % interval == 0:
-            self._log(losses)
 
     def _latents(self, images: Tensor) -> Tensor:
         """The latents of this iteration, ``(n_dis, N, latent_dim)``."""
@@ -124,19 +182,25 @@ class GAN(LightningModule):
         z = self.generator.latents(n_dis * n, rng).to(images)
         return z.reshape(n_dis, n, -1)
 
-    def _update_generator(self, loss: Tensor) -> None:
-        optimizer = self._optimizer(0)
-        optimizer.zero_grad()
-        self._backward(loss, self.generator)
-        optimizer.step()
+    def _descend(self, loss: Tensor, network: nn.Module, index: int) -> None:
+        """Updates a network, without counting a global step.
 
-    def _update_discriminator(self, loss: Tensor) -> None:
-        optimizer = self._optimizer(1)
+        Through the strategy and not LightningOptimizer.step(), which would count every update of
+        either network. This way the precision plugin (gradient scaler) still does its part.
+        """
+        optimizer = self._optimizer(index).optimizer
         optimizer.zero_grad()
-        self._backward(loss, self.discriminator)
-        # Through the strategy and not optimizer.step(), which would count as a global step. This
-        # way the precision plugin (gradient scaler) still does its part.
-        self.trainer.strategy.optimizer_step(optimizer.optimizer, lambda: None)
+        self._backward(loss, network)
+        self.trainer.strategy.optimizer_step(optimizer, lambda: None)
+
+    def _count(self) -> None:
+        """Counts one generator update, as LightningOptimizer.step() does.
+
+        A replayed CUDA graph makes the update without passing there.
+        """
+        optimizer = self._optimizer(0)
+        optimizer._on_before_step()
+        optimizer._on_after_step()
 
     def _optimizer(self, index: int) -> LightningOptimizer:
         optimizers = self.optimizers()
@@ -162,44 +226,24 @@ class GAN(LightningModule):
         model = self.trainer.strategy.model
         return model.no_sync() if isinstance(model, DistributedDataParallel) else nullcontext()
 
-    # ----------------------------------------------------------------------- logging and checking
-
     def _log(self, losses: Tensor) -> None:
-        self.check_finite()
+        self._watch.check(self.trainer)
         discriminator, generator = losses.tolist()
         row = {"discriminator_loss": discriminator, "generator_loss": generator}
         for logger in self.loggers:
             logger.log_metrics(row, step=self.global_step)
         self.log_dict(row, prog_bar=True, logger=False)
 
-    def check_finite(self) -> None:
-        """Looks at the losses since the last look; the one place where training reads the device.
+    def on_train_end(self) -> None:
+        """Nothing ends with a loss unseen."""
+        self._watch.check(self.trainer)
 
-        Raises:
-            TrainingDiverged: One of them is NaN or infinite.
-        """
-        if not self._unchecked:
-            return
-        losses = torch.stack(self._unchecked).cpu()
-        first = self.global_step - len(losses) + 1
-        self._unchecked.clear()
-        bad = (~losses.isfinite()).any(dim=1)
-        if self.trainer.strategy.reduce_boolean_decision(bool(bad.any()), all=False):
-            k = int(bad.int().argmax())
-            raise TrainingDiverged(self._divergence(first + k, *losses[k].tolist()))
-
-    def _divergence(self, iteration: int, discriminator: float, generator: float) -> str:
-        saved = getattr(self.trainer.checkpoint_callback, "last_model_path", "") or "none yet"
-        return (
-            f"the loss is not finite: iteration {iteration}, discriminator_loss={discriminator}, "
-            f"generator_loss={generator}. Nothing was saved since; last good checkpoint: {saved}. "
-            "Lower --model.discriminator_optimizer.lr or --model.norm.scale, or train in fp32"
-        )
+    # ------------------------------------------------------------------------------- checkpoints
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuses to save a model that has diverged."""
         if self.trainer.training:
-            self.check_finite()
+            self._watch.check(self.trainer)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Checks that the checkpoint is of the same architecture.
@@ -216,10 +260,6 @@ class GAN(LightningModule):
                 f"there and {own.get(key, 'absent')} here ({len(differing)} tensors differ). "
                 "Use the config of the run that saved it (--run DIR, or --config DIR/config.yaml)"
             )
-
-    def on_train_end(self) -> None:
-        """Nothing ends with a loss unseen."""
-        self.check_finite()
 
     # --------------------------------------------------------------------------- using the model
 

@@ -78,14 +78,22 @@ def iteration(
         real_logits, fake_logits = _logits(discriminator, real, fake.detach())
         loss = objective.discriminator(real_logits, fake_logits)
         update_discriminator(loss)
-        power_iterate_(discriminator)
+        _new_version(discriminator)
         losses.append(loss.detach())
 
     with frozen(discriminator):
         loss = objective.generator(_at_least_fp32(discriminator(fake)))
         update_generator(loss)
-    power_iterate_(generator)
+    _new_version(generator)
     return torch.stack([torch.stack(losses).mean(), loss.detach()])
+
+
+def _new_version(network: nn.Module) -> None:
+    """What follows an update of the weights: whatever was derived from the old ones is renewed."""
+    power_iterate_(network)
+    # Autocast keeps the half precision copies of weights until its context ends, and Lightning's
+    # lasts for a whole training step: the next pass would use the old weights.
+    torch.clear_autocast_cache()
 
 
 def _logits(discriminator: nn.Module, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:

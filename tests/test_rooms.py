@@ -20,8 +20,19 @@ ALLOWED = {
     "images": set(),
     "optim": set(),
     "logger": set(),
+    "graph": set(),
+    "divergence": set(),
     "step": {"losses", "normalization"},
-    "gan": {"step", "losses", "normalization", "networks", "images", "optim"},
+    "gan": {
+        "step",
+        "graph",
+        "divergence",
+        "losses",
+        "normalization",
+        "networks",
+        "images",
+        "optim",
+    },
     "callbacks": {"gan", "metrics", "images", "networks", "data"},
 }
 

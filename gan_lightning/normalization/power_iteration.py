@@ -139,8 +139,9 @@ class _Shared(torch.autograd.Function):
 def without_autocast(tensor: Tensor) -> AbstractContextManager[None]:
     """Singular values are estimated in the precision of the weights, whatever the passes use."""
     device = tensor.device.type
-    available = torch.amp.is_autocast_available(device)
-    return torch.autocast(device, enabled=False) if available else nullcontext()
+    if not torch.amp.is_autocast_available(device) or not torch.is_autocast_enabled(device):
+        return nullcontext()
+    return torch.autocast(device, enabled=False)
 
 
 def _dense(kernel: Tensor) -> Tensor:
