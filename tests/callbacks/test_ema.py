@@ -1,0 +1,84 @@
+"""The moving average of the generator, and its scores."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor
+
+from gan_lightning.callbacks.ema import GeneratorAverage
+from gan_lightning.errors import UserError
+from gan_lightning.gan import GAN
+from gan_lightning.metrics.generated import GeneratedImages
+from tests.callbacks import runs
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*does not have many workers",
+    "ignore:.*number of training batches",
+    "ignore:.*LeafSpec",  # lightning, of torch
+    "ignore:.*cannot be pickled",
+)
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    with (folder / "metrics.csv").open(newline="") as file:
+        return [row for row in csv.DictReader(file) if row.get("digits_fid")]
+
+
+def test_the_average_follows_its_definition(tmp_path: Path) -> None:
+    class Record(Callback):
+        def __init__(self) -> None:
+            self.states: list[dict[str, Tensor]] = []
+
+        def on_train_start(self, *args: Any) -> None:  # noqa: ANN401
+            self.note(*args)
+
+        def on_train_batch_end(self, *args: Any) -> None:  # noqa: ANN401
+            self.note(*args)
+
+        def note(self, trainer: Trainer, module: GAN, *args: object) -> None:
+            state = module.generator.state_dict()
+            self.states.append({name: v.double().clone() for name, v in state.items()})
+
+    record, average = Record(), GeneratorAverage(0.75)
+    runs.fit(tmp_path, [record, average], limit_val_batches=0)
+    assert len(record.states) == 7
+    assert {"linear.weight", "layers.0.running_mean", "layers.0.running_var"} <= set(
+        average.weights
+    )
+    assert "layers.0.num_batches_tracked" not in average.weights
+    for name, got in average.weights.items():
+        expected = record.states[0][name]
+        for state in record.states[1:]:
+            expected = 0.75 * expected + 0.25 * state[name]
+        torch.testing.assert_close(got.double(), expected, rtol=1e-5, atol=1e-7)
+
+
+def test_the_average_is_scored_under_its_own_name(tmp_path: Path) -> None:
+    average = GeneratorAverage(0.75)
+    trainer = runs.trainer(tmp_path, [runs.evaluation(), average])
+    module = runs.gan()
+    trainer.fit(module, runs.data(tmp_path))
+    (row,) = rows(tmp_path)[-1:]
+    assert row["ema_digits_fid"] != row["digits_fid"]
+    source = GeneratedImages(module.generator, 64, 0, torch.device("cpu"), average.weights)
+    own = GeneratedImages(module.generator, 64, 0, torch.device("cpu"))
+    assert not np.array_equal(source.block(0, 64)[0], own.block(0, 64)[0])
+
+
+@pytest.mark.parametrize("decay", [0.0, 1.0, -0.5, 2.0])
+def test_a_decay_that_is_none_is_refused(decay: float) -> None:
+    with pytest.raises(UserError, match=r"--ema\.decay"):
+        GeneratorAverage(decay)
+
+
+def test_without_a_decay_nothing_is_averaged(tmp_path: Path) -> None:
+    runs.fit(tmp_path, [runs.evaluation(), GeneratorAverage()])
+    assert not any(name.startswith("ema_") for row in rows(tmp_path) for name in row)
