@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from gan_lightning.losses import Objective, hinge, standard, wasserstein
 from gan_lightning.networks import CNNDiscriminator, CNNGenerator
@@ -112,21 +111,6 @@ def test_batch_normalized_discriminator_sees_real_and_fake_apart() -> None:
     assert seen == [6, 6, 6]  # real, fake, and the generator's
 
 
-class Count(TorchDispatchMode):
-    """Counts operations that compute or move data; views are free."""
-
-    VIEWS = ("view", "permute", "t.", "expand", "detach", "alias", "slice", "select", "unsqueeze")
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch does not type it
-        self.operations = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN204
-        name = str(func).removeprefix("aten.").lstrip("_")
-        self.operations += not name.startswith(self.VIEWS)
-        return func(*args, **(kwargs or {}))
-
-
 def test_an_iteration_runs_on_the_meta_device() -> None:
     """Which has no data: so nothing in it reads a value back to the host."""
     generator, discriminator = networks(bssn(1.2))
@@ -143,3 +127,22 @@ def test_an_iteration_runs_on_the_meta_device() -> None:
     )
     assert losses.shape == (2,)
     assert losses.is_meta
+
+
+@pytest.mark.parametrize("norm", [none(), bssn(1.2)], ids=["none", "bssn"])
+def test_no_pass_uses_the_half_precision_copy_of_old_weights(norm: Normalization) -> None:
+    """One autocast context around many updates, with and without its cache."""
+    results = []
+    for cache in (True, False):
+        generator, discriminator = (network.float() for network in networks(norm))
+        updates = [
+            descend(torch.optim.SGD(n.parameters(), 1.0)) for n in (generator, discriminator)
+        ]
+        images, latents = (x[0].float() for x in data(3, 1))
+        with torch.autocast("cpu", torch.bfloat16, cache_enabled=cache):
+            for _ in range(2):
+                iteration(
+                    generator, discriminator, hinge(), updates[0], updates[1], images, latents
+                )
+        results.append([*generator.parameters(), *discriminator.parameters()])
+    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))

@@ -293,3 +293,20 @@ def test_user_loggers_come_beside_the_csv(gan: Gan, tmp_path: Path) -> None:
     command = gan(*extra)
     assert [type(x).__name__ for x in command.trainer.loggers] == ["MetricsCSV", "CSVLogger"]
     assert rows(tmp_path / "run")
+
+
+def test_several_iterations_in_a_training_step_change_nothing(gan: Gan, tmp_path: Path) -> None:
+    gan(folder="one")
+    options = ["--model.iterations_per_batch", "4", "--trainer.max_steps", "6"]
+    command = gan(*options, folder="four")  # 4 iterations, then the 2 that are left
+    assert command.trainer.global_step == 6
+    one, four = last(tmp_path / "one"), last(tmp_path / "four")
+    for key in ("state_dict", "optimizer_states", "global_step"):
+        assert same(one[key], four[key]), key
+    assert rows(tmp_path / "one") == rows(tmp_path / "four")
+
+
+def test_a_cuda_graph_without_cuda_is_refused_only_if_insisted_on(gan: Gan) -> None:
+    assert gan("--model.cuda_graph", "auto", folder="auto").trainer.global_step == 6
+    with pytest.raises(UserError, match=r"cuda_graph on: there is no CUDA device; use auto or off"):
+        gan("--model.cuda_graph", "on", folder="on")

@@ -25,7 +25,11 @@ from torch.nn.utils import parametrize
 from gan_lightning.errors import UserError
 from gan_lightning.normalization.base import LAYERS, Normalization
 from gan_lightning.normalization.operators import Convolution, Operator, Unfolding
-from gan_lightning.normalization.power_iteration import SpectralNorm
+from gan_lightning.normalization.power_iteration import (
+    SpectralNorm,
+    refresh_,
+    spectral_pairs,
+)
 
 
 class SpectralNormalization(Normalization):
@@ -50,6 +54,7 @@ class SpectralNormalization(Normalization):
             layer.to(memory_format=torch.channels_last)
         parametrization = SpectralNorm(layer.weight, self.operators(layer), self.scale)
         parametrize.register_parametrization(layer, "weight", parametrization)
+        refresh_(spectral_pairs(layer))  # of the parameter that torch may have made anew
         return layer
 
 
