@@ -13,6 +13,7 @@ import argparse
 import itertools
 import json
 import os
+import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -142,15 +143,19 @@ def preparing(home: Path, count: int = 2400, rounds: int = 5) -> dict[str, float
         path.parent.mkdir(parents=True, exist_ok=True)
         small.resize((500, 375), Image.Resampling.BICUBIC).save(path, quality=90)
     times: dict[int, list[float]] = {1: [], 2: []}
+    busy: dict[int, list[float]] = {1: [], 2: []}
     for turn, processes in itertools.product(range(rounds), times):
         place = str(home / f"{turn} {processes}")
         data = folder(root=str(home / "jpegs"), size=128, prepared_root=place)
+        before = processor_seconds()
         times[processes].append(seconds(lambda data=data, n=processes: prepare(data, n)))  # type: ignore[misc]
+        busy[processes].append(processor_seconds() - before)
     ratios = [one / two for one, two in zip(times[1], times[2], strict=True)]
     return {
         "1 process, images/s": count / median(times[1]),
         "2 processes, images/s": count / median(times[2]),
         "2 processes / 1": median(ratios),
+        "2 / 1, processor time": median(busy[2]) / median(busy[1]),
     }
 
 
@@ -158,6 +163,12 @@ def seconds(job: Callable[[], None]) -> float:
     began = time.perf_counter()
     job()
     return time.perf_counter() - began
+
+
+def processor_seconds() -> float:
+    """Time that this process and its children have had; a busy machine does not change it."""
+    uses = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(use.ru_utime + use.ru_stime for use in uses)
 
 
 def main() -> None:
