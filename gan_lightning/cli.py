@@ -15,10 +15,13 @@ from lightning.pytorch.plugins import CheckpointIO
 from gan_lightning.callbacks import (
     AtomicCheckpointIO,
     Checkpoints,
+    Evaluation,
+    GeneratorAverage,
     GracefulStop,
     SampleGrid,
     SavePredictions,
 )
+from gan_lightning.commands import COMMANDS, SUMMARY, run_command
 from gan_lightning.data import ImageData
 from gan_lightning.errors import UserError
 from gan_lightning.gan import GAN
@@ -67,6 +70,8 @@ class GANCommand(LightningCLI):
         )
         parser.add_lightning_class_args(Checkpoints, "checkpoints")
         parser.add_lightning_class_args(SampleGrid, "samples")
+        parser.add_lightning_class_args(GeneratorAverage, "ema")
+        parser.add_lightning_class_args(Evaluation, "evaluation")
         parser.link_arguments("run", "trainer.default_root_dir")
         parser.link_arguments("seed_everything", "model.seed", compute_fn=int)
         parser.link_arguments("seed_everything", "data.init_args.seed", compute_fn=int)
@@ -131,6 +136,7 @@ def run(args: Sequence[str] | None = None) -> GANCommand:
         ImageData,
         subclass_mode_data=True,
         parser_class=Parser,
+        parser_kwargs={"description": f"Trains and measures GANs. Further commands:{SUMMARY}"},
         trainer_defaults={**TRAINER_DEFAULTS, "callbacks": [GracefulStop(), SavePredictions()]},
         seed_everything_default=0,
         save_config_callback=SaveConfig,
@@ -143,8 +149,12 @@ def run(args: Sequence[str] | None = None) -> GANCommand:
 def main(args: Sequence[str] | None = None) -> None:
     """Runs ``gan``; a user's mistake ends in one message and exit code 2."""
     _quiet()
+    arguments = sys.argv[1:] if args is None else list(args)
     try:
-        run(args)
+        if arguments and arguments[0] in COMMANDS:
+            run_command(arguments[0], arguments[1:])
+        else:
+            run(args)
     except Exception as error:
         mistake = _mistake(error)
         if mistake is None:

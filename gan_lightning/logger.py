@@ -58,14 +58,14 @@ class MetricsCSV(Logger):
         """Nothing: ``config.yaml`` has them."""
 
     @rank_zero_only
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+    def log_metrics(self, metrics: Mapping[str, float | str], step: int | None = None) -> None:
         """Adds the metrics to the row of their step.
 
         Args:
-            metrics: Column names and values; a new column is empty in earlier rows.
+            metrics: Column names and numbers or words; a new column is empty in earlier rows.
             step: Generator updates made so far.
         """
-        row = {"step": str(step)} | {key: repr(float(value)) for key, value in metrics.items()}
+        row = {"step": str(step)} | {key: _cell(value) for key, value in metrics.items()}
         known = self._columns()
         if self._rows is None:
             self._rows = [old for old in self._read() if int(old["step"]) < int(row["step"])]
@@ -104,3 +104,10 @@ class MetricsCSV(Logger):
     def _append(self, row: dict[str, str]) -> None:
         with self.path.open("a", newline="") as file:
             csv.DictWriter(file, self._columns()).writerow(row)
+
+
+def _cell(value: float | str) -> str:
+    """Words as they are; numbers so that reading them gives the same number."""
+    if isinstance(value, str | int):
+        return str(value)
+    return repr(float(value))

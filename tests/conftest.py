@@ -30,6 +30,11 @@ trainer:
   enable_progress_bar: false
 checkpoints: {every_n_steps: 3}
 samples: {every_n_steps: 0, rows: 1, columns: 2}
+evaluation:
+  extractor: digits
+  protocol:
+    class_path: monitor
+    init_args: {is_images: 20, is_splits: 2, fid_real: 20, fid_generated: 20}
 """
 
 

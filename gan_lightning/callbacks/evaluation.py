@@ -17,6 +17,7 @@ from gan_lightning.callbacks.comparison import Row, held_out, table
 from gan_lightning.callbacks.ema import GeneratorAverage
 from gan_lightning.errors import UserError
 from gan_lightning.gan import GAN
+from gan_lightning.logger import MetricsCSV
 from gan_lightning.metrics.base import FeatureExtractor, option
 from gan_lightning.metrics.distributed import on_first
 from gan_lightning.metrics.generated import GeneratedImages
@@ -150,8 +151,11 @@ class Evaluation(Callback):
             # Loggers would take this for step 0 of a new run, so it is only printed and appended.
             self._print(trainer, rows)
             return
+        numbers = {**scores, **rows[0].result.counts}
         for logger in trainer.loggers:
-            logger.log_metrics({**scores, **rows[0].result.counts}, step=step)
+            words = rows[0].result.facts if isinstance(logger, MetricsCSV) else {}
+            row: dict[str, Any] = {**numbers, **words}
+            logger.log_metrics(row, step=step)
         self._last = step, rows
         fid = next(v for name, v in rows[0].result.scores.items() if name.endswith("fid"))
         self._improved = self.best and fid < self._lowest
@@ -203,10 +207,16 @@ class Evaluation(Callback):
             self.extractor,
             self.protocol,
             self.metrics,
-            Path(self.cache) if self.cache else Path(data.prepared_root, "statistics"),
+            self._cache(data),
             Path(self.real) if self.real else None,
             self.real_count,
         )
+
+    def _cache(self, data: ImageData) -> Path | None:
+        """Where the real images' statistics are kept; nowhere for a dataset that has no files."""
+        if self.cache:
+            return Path(self.cache)
+        return Path(data.prepared_root, "statistics") if data.belongs_on_disk("train") else None
 
     def _print(self, trainer: Trainer, rows: list[Row]) -> None:
         if trainer.is_global_zero:
