@@ -217,10 +217,14 @@ class GAN(LightningModule):
         with self._local_gradients():
             self.manual_backward(loss)
         if self.trainer.world_size > 1:
-            for parameter in network.parameters():
-                if parameter.grad is not None:
-                    torch.distributed.all_reduce(parameter.grad)
-                    parameter.grad /= self.trainer.world_size
+            gradients = [p.grad for p in network.parameters() if p.grad is not None]
+            flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
+            torch.distributed.all_reduce(flat)
+            flat /= self.trainer.world_size
+            for gradient, mean in zip(
+                gradients, flat.split([g.numel() for g in gradients]), strict=True
+            ):
+                gradient.copy_(mean.view_as(gradient))
 
     def _local_gradients(self) -> AbstractContextManager[None]:
         model = self.trainer.strategy.model

@@ -1,0 +1,140 @@
+"""What Lightning, data and logging add to the bare step."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor
+
+from gan_lightning.callbacks import Checkpoints
+from gan_lightning.data import digits
+from gan_lightning.data.base import Split
+from gan_lightning.data.prepared import Prepared
+from gan_lightning.gan import GAN
+from gan_lightning.logger import MetricsCSV
+from gan_lightning.losses import hinge
+from gan_lightning.normalization import bssn, refresh_
+from gan_lightning.optim import GANAdam
+from gan_lightning.step import descend, iteration
+
+
+class noise(digits):  # noqa: N801  (as the project's datasets)
+    """2,000 random images of CIFAR10's size."""
+
+    image_shape = (3, 32, 32)
+
+    def load(self, split: Split) -> Prepared:
+        """Makes the array in memory."""
+        images = np.random.default_rng(0).integers(0, 256, (2_000, 32, 32, 3), dtype=np.uint8)
+        return Prepared(images, None, "noise")
+
+
+class Clock(Callback):
+    """Notes when each training step began."""
+
+    def __init__(self) -> None:
+        self.ticks: list[float] = []
+
+    def on_train_batch_start(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        """Notes the time."""
+        self.ticks.append(time.perf_counter())
+
+    def median(self) -> float:
+        """Seconds between two beginnings, without the first ones."""
+        return statistics.median(np.diff(self.ticks[2:]).tolist())
+
+
+def fitted(model: LightningModule, batch: int, steps: int) -> float:
+    """Seconds of one iteration inside ``gan fit``, as its command line sets it up."""
+    clock = Clock()
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = Trainer(
+            accelerator="cpu",
+            max_steps=steps,
+            max_epochs=-1,
+            callbacks=[clock, Checkpoints(every_n_steps=0)],
+            logger=MetricsCSV(Path(folder)),
+            log_every_n_steps=min(50, steps),
+            enable_progress_bar=True,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+            check_val_every_n_epoch=None,
+            limit_val_batches=0,
+            default_root_dir=folder,
+        )
+        trainer.fit(model, datamodule=noise(batch_size=batch))
+    return clock.median()
+
+
+def bare(batch: int, steps: int) -> float:
+    """Seconds of one iteration of the same step in a plain loop on fixed inputs."""
+    model = GAN((3, 32, 32), norm=bssn(1.2))
+    refresh_(model.discriminator)
+    updates = [descend(GANAdam(n.parameters())) for n in (model.generator, model.discriminator)]
+    images = torch.randn(batch, 3, 32, 32).contiguous(memory_format=torch.channels_last)[None]
+    latents = torch.randn(1, batch, 128)
+    times = []
+    for _ in range(steps):
+        start = time.perf_counter()
+        iteration(
+            model.generator, model.discriminator, hinge(), updates[0], updates[1], images, latents
+        )
+        times.append(time.perf_counter() - start)
+    return statistics.median(times[2:])
+
+
+class Nothing(GAN):
+    """Does all that `GAN` does but the mathematics."""
+
+    def _iterate_eagerly(self, images: Tensor, latents: Tensor) -> Tensor:
+        return torch.zeros(2)
+
+
+class Minimal(LightningModule):
+    """The least that a module with manual optimization and this data can do."""
+
+    n_dis = 1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.layer = torch.nn.Linear(1, 1)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """One optimizer that never does anything."""
+        return torch.optim.SGD(self.parameters(), lr=0.0)
+
+    def training_step(self, batch: Any, batch_idx: int) -> None:  # noqa: ANN401
+        """Counts a step."""
+        optimizer = self.optimizers()
+        assert not isinstance(optimizer, list)
+        optimizer.step()
+
+
+def measure(rounds: int) -> dict[str, Any]:
+    """Ratios of whole runs to bare loops, taken in turn."""
+    pairs = []
+    for _ in range(max(2, rounds // 5)):
+        whole = fitted(GAN((3, 32, 32), norm=bssn(1.2), cuda_graph="off"), 64, 8)
+        pairs.append(whole / bare(64, 8))
+    nothing, minimal = [], []
+    for _ in range(max(2, rounds // 5)):
+        nothing.append(fitted(Nothing((3, 32, 32), cuda_graph="off"), 64, 300))
+        minimal.append(fitted(Minimal(), 64, 300))
+    ratios = [a / b for a, b in zip(nothing, minimal, strict=True)]
+    result = {
+        "fit_over_bare_batch_64": round(statistics.median(pairs), 4),
+        "no_op_over_minimal_module": round(statistics.median(ratios), 4),
+        "no_op_seconds": round(statistics.median(nothing), 6),
+        "minimal_seconds": round(statistics.median(minimal), 6),
+    }
+    print("\nend to end: " + ", ".join(f"{key} {value}" for key, value in result.items()))
+    return result

@@ -1,0 +1,38 @@
+"""Two processes train as one with all their images."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from gan_lightning.losses import hinge
+from gan_lightning.optim import GANAdam
+from gan_lightning.step import descend, iteration
+from tests.conftest import ROOT, same
+from tests.ddp import build
+
+
+@pytest.mark.slow
+def test_two_processes_are_one_with_both_batches(tmp_path: Path) -> None:
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "tests.ddp", str(tmp_path)]
+    subprocess.run(command, check=True, env=environment, cwd=ROOT, timeout=180)
+    ranks = [torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1)]
+    assert same(ranks[0]["state"], ranks[1]["state"])
+    (images_0, latents_0), (images_1, latents_1) = (rank["seen"][0] for rank in ranks)
+    assert not torch.equal(images_0, images_1)
+    assert not torch.equal(latents_0, latents_1)
+
+    one = build()
+    update_g = descend(GANAdam(one.generator.parameters()))
+    update_d = descend(GANAdam(one.discriminator.parameters()))
+    for seen in zip(*(rank["seen"] for rank in ranks), strict=True):
+        images, latents = (torch.cat(parts, dim=1) for parts in zip(*seen, strict=True))
+        iteration(one.generator, one.discriminator, hinge(), update_g, update_d, images, latents)
+    for key, value in one.state_dict().items():
+        torch.testing.assert_close(ranks[0]["state"][key], value, rtol=0, atol=1e-11)
