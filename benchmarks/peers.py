@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from gan_lightning.losses import Objective
-from gan_lightning.normalization import Normalization
 from gan_lightning.step import Update
 
 
@@ -61,7 +60,7 @@ class NaiveSpectralNorm(nn.Module):
         return self.scale * weight / (sum(sigmas, weight.new_zeros(())) / len(sigmas))
 
 
-class naive(Normalization):  # noqa: N801  (as the project's own)
+class naive:  # noqa: N801  (as the project's own)
     """BSSN, or SSN, as one would write it from the paper."""
 
     def __init__(self, bidirectional: bool = True, scale: float = 1.2) -> None:

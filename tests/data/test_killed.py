@@ -9,12 +9,14 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tqdm import tqdm
 
 from gan_lightning.data import blocks, folder, prepare, verify
 from gan_lightning.errors import UserError
@@ -49,15 +51,24 @@ def data(root: Path, place: str) -> folder:
 
 def killed(job: Callable[[], None], after: float | None = None) -> bool:
     """Runs ``job`` in a process of its own; says whether it was killed before it ended."""
-    process = multiprocessing.get_context("fork").Process(target=job)
+    process = multiprocessing.get_context("fork").Process(target=_alone, args=(job,))
     process.start()
     if after is not None:
         time.sleep(after)
         assert process.pid is not None
         os.kill(process.pid, signal.SIGKILL)
-    process.join()
+    process.join(30)
     assert process.exitcode in (0, -signal.SIGKILL)
     return process.exitcode != 0
+
+
+def _alone(job: Callable[[], None]) -> None:
+    """Runs ``job`` with a lock for progress bars that no killed process can have kept.
+
+    Such processes of different commands share nothing, but forks of one test share that lock.
+    """
+    tqdm.set_lock(threading.RLock())
+    job()
 
 
 def assert_absent_or_whole(root: Path, place: str, fingerprint: str) -> None:
@@ -121,6 +132,7 @@ def test_killed_again_and_again_at_random_moments(root: Path) -> None:
             assert_absent_or_whole(root, place, fingerprint)
             kills += 1
             patience *= 1.3
+            assert patience < 30, "prepares slower and slower"
         verify(data(root, place))
         assert data(root, place).fingerprint() == fingerprint
     assert kills > 8
