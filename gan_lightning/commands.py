@@ -30,10 +30,12 @@ def run_command(name: str, arguments: Sequence[str]) -> None:
     arguments = list(arguments)
     if name == "evaluate" and arguments and not arguments[0].startswith("-"):
         arguments.insert(0, "--images")
-    jsonargparse.auto_cli(
+    result = jsonargparse.auto_cli(
         COMMANDS[name],
         args=arguments,
         as_positional=False,
         parser_class=Parser,
         prog=f"gan {name}",
     )
+    for key, value in (result or {}).items():
+        print(f"{key}: {value}")
