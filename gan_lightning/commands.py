@@ -7,10 +7,26 @@ from typing import Any
 
 import jsonargparse
 
-from gan_lightning.data.preparing import prepare
+from gan_lightning import data as datasets
 from gan_lightning.metrics.evaluate import evaluate
 from gan_lightning.metrics.train_classifier import train_extractor
 from gan_lightning.parser import Parser
+
+
+def prepare(data: datasets.ImageData, processes: int = 0, verify: bool = False) -> None:
+    """Prepares a dataset once for all runs: one array of bytes, its labels and a manifest.
+
+    Args:
+        data: The dataset, and where it lies.
+        processes: Number of processes that decode images; 0 for one per available core.
+        verify: Compare what is prepared already with its checksum, however long it takes.
+    """
+    if verify:
+        datasets.verify(data)
+    else:
+        datasets.prepare(data, processes)
+    print(f"{data.name}: {len(data.images('train')):,} training images are ready")
+
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "prepare": prepare,

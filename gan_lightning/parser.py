@@ -61,6 +61,10 @@ def _about(parser: jsonargparse.ArgumentParser, key: str, message: str) -> str:
         return f"--{key}.{unknown.group(1)} is not an option; see --help"
     given = re.search(r"Given value: (.*)|Expected a path but (\S+) either", message)
     value = (given.group(1) or given.group(2)) if given else ""
+    nested = re.fullmatch(r"NestedArg\(key='([^']+)', val=(.*)\)", value)
+    if nested:
+        wanted = re.findall(r"Expected [^\n]+", message)
+        return f"--{key}.{nested.group(1)} {nested.group(2)}: {' '.join(wanted) or message}"
     names = _known_names(parser, key)
     if value and names and "." not in value:
         return (

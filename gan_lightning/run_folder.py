@@ -6,6 +6,7 @@ its own ``config.yaml``, so that ``gan fit --run DIR --ckpt_path last`` needs no
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -59,7 +60,8 @@ def with_run_folder(arguments: Sequence[str]) -> list[str]:
 
 
 def _only_asks(arguments: Sequence[str]) -> bool:
-    return any(a in ("-h", "--help") or a.startswith("--print_config") for a in arguments)
+    asking = re.compile(r"-h|--help|--print_config.*|--[\w.]+\.help(=.*)?")
+    return any(asking.fullmatch(argument) for argument in arguments)
 
 
 def checkpoint_path(run: str, name: str) -> str:

@@ -123,6 +123,8 @@ MISTAKES = {
     "--model.generator MNISTGenerator": r"MNISTGenerator takes 28x28 images",
     "--data mnist --data.root {tmp}/nowhere": r"sides are multiples of 8|--data.root",
     "--data cifar10 --data.root {tmp}/nowhere": r"--data\.root.*nowhere",
+    "--data.sampling nope": r"--data.sampling 'nope': Expected .*replacement.*epoch",
+    "--data.batch_size 0": r"--data.batch_size",
     "--data cifar": r"--data cifar is not known. Known: .*cifar10, digits",
     "--ckpt_path last": r"--ckpt_path last: there is no file",
     "--config {tmp}/nowhere.yaml": r"nowhere\.yaml",

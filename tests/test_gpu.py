@@ -37,7 +37,7 @@ def test_a_captured_iteration_is_the_eager_one(n_dis: int) -> None:
             latents: torch.Tensor,
             parts: tuple[object, ...] = (generator, discriminator, hinge(), *updates),
         ) -> torch.Tensor:
-            return iteration(*parts, images, latents)  # type: ignore[arg-type]
+            return iteration(*parts, images, latents)  # type: ignore[arg-type, call-arg]
 
         iterate = GraphedIteration(eager, optimizers, pytest.fail) if graphed else eager
         rng = torch.Generator("cuda").manual_seed(1)
