@@ -22,16 +22,16 @@ class Operator(ABC):
     """A linear map ``v -> A(W) v`` given by a weight W."""
 
     @abstractmethod
-    def forward(self, weight: Tensor, v: Tensor) -> Tensor:
-        """A(W) v."""
+    def forward(self, weight: Tensor, v: Tensor, out: Tensor | None = None) -> Tensor:
+        """A(W) v, written to ``out`` if that is given."""
 
     @abstractmethod
-    def adjoint(self, weight: Tensor, u: Tensor) -> Tensor:
-        """A(W)^T u."""
+    def adjoint(self, weight: Tensor, u: Tensor, out: Tensor | None = None) -> Tensor:
+        """A(W)^T u, written to ``out`` if that is given."""
 
     @abstractmethod
-    def add_gradient_(self, out: Tensor, u: Tensor, v: Tensor) -> None:
-        """Adds d(u^T A(W) v)/dW to ``out``, which has the shape of W and is dense in OHWI order."""
+    def add_gradient_(self, out: Tensor, u: Tensor, v: Tensor, factor: float) -> None:
+        """Adds ``factor * d(u^T A(W) v)/dW`` to ``out``: of W's shape, dense in OHWI order."""
 
     @abstractmethod
     def left(self, weight: Tensor) -> Tensor:
@@ -57,17 +57,17 @@ class Unfolding(Operator):
             return weight.reshape(weight.shape[0], -1)
         return weight.reshape(-1, weight.shape[-1]).t()
 
-    def forward(self, weight: Tensor, v: Tensor) -> Tensor:
+    def forward(self, weight: Tensor, v: Tensor, out: Tensor | None = None) -> Tensor:
         """Matrix times vector."""
-        return torch.mv(self._matrix(weight), v)
+        return torch.mv(self._matrix(weight), v, out=out)
 
-    def adjoint(self, weight: Tensor, u: Tensor) -> Tensor:
+    def adjoint(self, weight: Tensor, u: Tensor, out: Tensor | None = None) -> Tensor:
         """Transposed matrix times vector."""
-        return torch.mv(self._matrix(weight).t(), u)
+        return torch.mv(self._matrix(weight).t(), u, out=out)
 
-    def add_gradient_(self, out: Tensor, u: Tensor, v: Tensor) -> None:
+    def add_gradient_(self, out: Tensor, u: Tensor, v: Tensor, factor: float) -> None:
         """Adds the outer product u v^T, folded back into the kernel's shape."""
-        self._matrix(out).addr_(u, v)
+        self._matrix(out).addr_(u, v, alpha=factor)
 
     def left(self, weight: Tensor) -> Tensor:
         """Gaussian, one entry a row."""
@@ -121,20 +121,23 @@ class Convolution(Operator):
         )[0]
         return gradient
 
-    def forward(self, weight: Tensor, v: Tensor) -> Tensor:
+    def forward(self, weight: Tensor, v: Tensor, out: Tensor | None = None) -> Tensor:
         """(1, C, H, W) -> (1, C', H', W')."""
-        return (self._convolve_transposed if self.transposed else self._convolve)(weight, v)
+        result = (self._convolve_transposed if self.transposed else self._convolve)(weight, v)
+        return result if out is None else out.copy_(result)
 
-    def adjoint(self, weight: Tensor, u: Tensor) -> Tensor:
+    def adjoint(self, weight: Tensor, u: Tensor, out: Tensor | None = None) -> Tensor:
         """(1, C', H', W') -> (1, C, H, W)."""
-        return (self._convolve if self.transposed else self._convolve_transposed)(weight, u)
+        result = (self._convolve if self.transposed else self._convolve_transposed)(weight, u)
+        return result if out is None else out.copy_(result)
 
-    def add_gradient_(self, out: Tensor, u: Tensor, v: Tensor) -> None:
+    def add_gradient_(self, out: Tensor, u: Tensor, v: Tensor, factor: float) -> None:
         """Adds the kernel gradient of <u, conv(v)>."""
         wide, narrow = (u, v) if self.transposed else (v, u)
-        out += conv2d_weight(
+        gradient: Tensor = conv2d_weight(
             wide, list(out.shape), narrow, self.stride, self.padding, self.dilation, self.groups
         )
+        out.add_(gradient, alpha=factor)
 
     def left(self, weight: Tensor) -> Tensor:
         """Gaussian, of the shape of one output image."""

@@ -68,8 +68,11 @@ class SpectralNorm(nn.Module):
 
     def vectors(self) -> list[tuple[Operator, Tensor, Tensor]]:
         """Each operator with its u and v."""
-        buffers = dict(self.named_buffers(recurse=False))
-        return [(op, buffers[f"u{k}"], buffers[f"v{k}"]) for k, op in enumerate(self.operators)]
+        own = self._buffers
+        return [
+            (operator, _present(own[f"u{k}"]), _present(own[f"v{k}"]))
+            for k, operator in enumerate(self.operators)
+        ]
 
     def sigma(self, weight: Tensor) -> Tensor:
         """The estimate mean_k u_k^T A_k(W) v_k, a differentiable scalar."""
@@ -128,11 +131,12 @@ class _Shared(torch.autograd.Function):
         normalized, gain, *vectors = ctx.saved_tensors
         module: SpectralNorm = ctx.module
         with without_autocast(grad):
-            share = torch.dot(_flat(grad), _flat(normalized)) * gain
-            share = share * (-1 / (module.scale * len(module.operators)))
-            out = _dense(grad) * gain
+            grad = _dense(grad)
+            share = torch.dot(_flat(grad), _flat(normalized)).mul_(gain)
+            out = grad * gain
+            factor = -1 / (module.scale * len(module.operators))
             for k, operator in enumerate(module.operators):
-                operator.add_gradient_(out, vectors[2 * k] * share, vectors[2 * k + 1])
+                operator.add_gradient_(out, vectors[2 * k] * share, vectors[2 * k + 1], factor)
         return out, None, None, None, *(None for _ in vectors)
 
 
@@ -144,6 +148,11 @@ def without_autocast(tensor: Tensor) -> AbstractContextManager[None]:
     return torch.autocast(device, enabled=False)
 
 
+def _present(buffer: Tensor | None) -> Tensor:
+    assert buffer is not None
+    return buffer
+
+
 def _dense(kernel: Tensor) -> Tensor:
     """The tensor in the memory order in which every unfolding of it is a view."""
     if kernel.ndim == 4:
@@ -152,7 +161,7 @@ def _dense(kernel: Tensor) -> Tensor:
 
 
 def _flat(kernel: Tensor) -> Tensor:
-    kernel = _dense(kernel)
+    """A dense tensor's entries in memory order."""
     return (kernel.permute(0, 2, 3, 1) if kernel.ndim == 4 else kernel).reshape(-1)
 
 
@@ -169,8 +178,9 @@ def iterate_(pairs: Pairs) -> None:
     if not rows:
         return
     with without_autocast(rows[0][0]):
-        right = [op.adjoint(weight, u) for weight, op, u, _ in rows]
-        _unit_(right, out=[v for _, _, _, v in rows])
+        for weight, op, u, v in rows:
+            op.adjoint(weight, u, out=v)
+        _unit_([v for _, _, _, v in rows])
     refresh_(pairs)
 
 
@@ -185,8 +195,9 @@ def refresh_(pairs: Pairs) -> None:
     if not rows:
         return
     with without_autocast(rows[0][0]):
-        left = [op.forward(weight, v) for weight, op, _, v in rows]
-    sigmas = iter(_unit_(left, out=[u for _, _, u, _ in rows]))
+        for weight, op, u, v in rows:
+            op.forward(weight, v, out=u)
+    sigmas = iter(_unit_([u for _, _, u, _ in rows]))
     for module, weight in pairs:
         mine = [next(sigmas) for _ in module.operators]
         total = mine[0] if len(mine) == 1 else mine[0] + mine[1]
@@ -199,13 +210,13 @@ def _rows(pairs: Pairs) -> list[tuple[Tensor, Operator, Tensor, Tensor]]:
     return [(weight, op, u, v) for module, weight in pairs for op, u, v in module.vectors()]
 
 
-def _unit_(vectors: list[Tensor], out: list[Tensor]) -> Sequence[Tensor]:
-    """Writes the unit vectors to ``out`` and returns the norms.
+def _unit_(vectors: list[Tensor]) -> Sequence[Tensor]:
+    """Divides each vector by its norm, in place, and returns the norms.
 
     All layers in one call each, because the vectors are many and tiny.
     """
     norms = torch._foreach_clamp_min(torch._foreach_norm(vectors), EPS)
-    torch._foreach_copy_(out, torch._foreach_div(vectors, norms))
+    torch._foreach_div_(vectors, norms)
     return norms
 
 
