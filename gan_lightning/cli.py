@@ -48,6 +48,8 @@ class SaveConfig(SaveConfigCallback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Writes the file on the first rank."""
         if stage == "fit":
+            self.config = self.config.clone()
+            self.config.ckpt_path = None  # a run from this config starts anew
             super().setup(trainer, pl_module, stage)
 
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:

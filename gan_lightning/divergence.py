@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from lightning.pytorch import Trainer
 from torch import Tensor
@@ -34,14 +36,30 @@ class LossWatch:
         self._losses.clear()
         bad = (~losses.isfinite()).any(dim=1)
         if trainer.strategy.reduce_boolean_decision(bool(bad.any()), all=False):
+            if not bad.any():
+                raise TrainingDiverged(_message(trainer, "in another process"))
             k = int(bad.int().argmax())
-            raise TrainingDiverged(_message(trainer, first + k, *losses[k].tolist()))
+            discriminator, generator = losses[k].tolist()
+            losses_then = f"discriminator_loss={discriminator}, generator_loss={generator}"
+            raise TrainingDiverged(_message(trainer, f"iteration {first + k}, {losses_then}"))
 
 
-def _message(trainer: Trainer, iteration: int, discriminator: float, generator: float) -> str:
-    saved = getattr(trainer.checkpoint_callback, "last_model_path", "") or "none yet"
+def check_weights(trainer: Trainer, parameters: Iterable[Tensor]) -> None:
+    """Looks at the weights: a finite loss may have had a gradient that is not.
+
+    Raises:
+        TrainingDiverged: A weight is NaN or infinite.
+    """
+    finite = torch.stack([parameter.isfinite().all() for parameter in parameters]).all()
+    if not finite:
+        where = f"weights after iteration {trainer.global_step} are NaN or infinite"
+        raise TrainingDiverged(_message(trainer, where))
+
+
+def _message(trainer: Trainer, where: str) -> str:
+    paths = [getattr(c, "last_model_path", "") for c in trainer.checkpoint_callbacks]
+    saved = next(filter(None, paths), "none yet")
     return (
-        f"the loss is not finite: iteration {iteration}, discriminator_loss={discriminator}, "
-        f"generator_loss={generator}. Nothing was saved since; last good checkpoint: {saved}. "
+        f"the loss is not finite: {where}. Nothing was saved since; last good checkpoint: {saved}. "
         "Lower --model.discriminator_optimizer.lr or --model.norm.scale, or train in fp32"
     )

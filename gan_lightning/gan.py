@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
-from gan_lightning.divergence import LossWatch
+from gan_lightning.divergence import LossWatch, check_weights
 from gan_lightning.errors import UserError
 from gan_lightning.graph import GraphedIteration, Iterate
 from gan_lightning.images import to_uint8
@@ -52,8 +52,9 @@ class GAN(LightningModule):
         cuda_graph: Whether to run each iteration as one captured CUDA graph; "auto" does where it
             is possible and says why where it is not, "on" insists.
         iterations_per_batch: Iterations that one training step of Lightning makes, >= 1, so that
-            its loop costs less; the results do not depend on it. 0 means 10 with a CUDA graph and
-            1 otherwise. Intervals of validation and checkpoints end at its multiples.
+            its loop costs less; the trained weights do not depend on it. 0 means 10 with a CUDA
+            graph and 1 otherwise. Whatever happens between training steps (validation, checkpoints,
+            moving averages, stopping on a signal) happens at its multiples.
     """
 
     def __init__(
@@ -122,14 +123,29 @@ class GAN(LightningModule):
         if reason is None:
             optimizers = (self._optimizer(0).optimizer, self._optimizer(1).optimizer)
             self._iterate = GraphedIteration(self._iterate_eagerly, optimizers, self._explain)
-        elif self.cuda_graph == "on":
+        else:
+            self._forget_capture()
+        if reason is not None and self.cuda_graph == "on":
             raise UserError(f"--model.cuda_graph on: {reason}; use auto or off")
         if self.iterations_per_batch > 1:
             # Lightning counts training steps for this one; the option counts iterations.
-            interval = self.trainer.val_check_interval
-            if isinstance(interval, int):
-                batches = max(1, interval // self.iterations_per_batch)
-                self.trainer.val_check_batch = batches
+            self.trainer.val_check_batch = self._validation_interval()
+
+    def _validation_interval(self) -> int | float | None:
+        """Training steps between two validations.
+
+        Raises:
+            UserError: The option is no multiple of the iterations of a training step.
+        """
+        interval, k = self.trainer.val_check_interval, self.iterations_per_batch
+        if not isinstance(interval, int) or self.trainer.limit_val_batches == 0:
+            return self.trainer.val_check_batch
+        if interval % k:
+            raise UserError(
+                f"--trainer.val_check_interval {interval} is no multiple of the {k} iterations of "
+                "a training step; choose one that is, or --model.iterations_per_batch 1"
+            )
+        return interval // k
 
     def _why_no_graph(self) -> str | None:
         """Why iterations run op by op, or None if they shall be captured."""
@@ -142,6 +158,13 @@ class GAN(LightningModule):
         if getattr(self.trainer.precision_plugin, "scaler", None) is not None:
             return "the gradient scaler of 16-mixed reads the device; bf16-mixed does not"
         return None
+
+    def _forget_capture(self) -> None:
+        """Undoes in the optimizers what a checkpoint of a captured run says of its device."""
+        for index in (0, 1):
+            for group in self._optimizer(index).optimizer.param_groups:
+                if "capturable" in group:
+                    group["capturable"] = False
 
     def _explain(self, reason: str) -> None:
         rank_zero_info(f"No CUDA graph, iterations run op by op: {reason}")
@@ -161,7 +184,7 @@ class GAN(LightningModule):
             losses = self._iterate(real, self._latents(real))
             self._count()
             self._watch.add(losses)
-            if self.global_step % interval == 0:
+            if interval and self.global_step % interval == 0:
                 self._log(losses)
 
     def _iterate_eagerly(self, images: Tensor, latents: Tensor) -> Tensor:
@@ -246,8 +269,17 @@ class GAN(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuses to save a model that has diverged."""
-        if self.trainer.training:
-            self._watch.check(self.trainer)
+        if self.trainer.state.fn == "fit":
+            self.require_finite()
+
+    def require_finite(self) -> None:
+        """Looks at all losses and weights.
+
+        Raises:
+            TrainingDiverged: One of them is NaN or infinite.
+        """
+        self._watch.check(self.trainer)
+        check_weights(self.trainer, self.parameters())
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Checks that the checkpoint is of the same architecture.
@@ -274,9 +306,10 @@ class GAN(LightningModule):
 
     @torch.no_grad()
     def sample(self, n: int, seed: int = 0) -> Tensor:
-        """Makes ``n`` images, the same for the same seed on every device.
+        """Makes ``n`` images from latents that depend on the seed alone.
 
-        The first k of n images are those of ``sample(k, seed)``. The training state (mode, random
+        The first k of n latents are those of ``sample(k, seed)``, on every device; the pixels are
+        the same as far as the device's arithmetic is. The training state (mode, random
         numbers, running statistics) is left as it was.
 
         Args:

@@ -6,6 +6,7 @@ its own ``config.yaml``, so that ``gan fit --run DIR --ckpt_path last`` needs no
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
 from collections.abc import Sequence
@@ -39,14 +40,20 @@ def with_run_folder(arguments: Sequence[str]) -> list[str]:
     Raises:
         UserError: ``gan fit`` into a folder that holds a run already, without ``--ckpt_path``.
     """
-    if not arguments or arguments[0] not in SUBCOMMANDS or _only_asks(arguments):
+    if not arguments or _only_asks(arguments):
+        return list(arguments)
+    if arguments[0] not in SUBCOMMANDS:
+        if set(SUBCOMMANDS) & set(arguments):
+            raise UserError(
+                f"options follow the subcommand, got {arguments[0]} before it; write "
+                "gan fit --config FILE"
+            )
         return list(arguments)
     subcommand, *rest = arguments
     config, run = option(rest, "--config", "-c"), option(rest, "--run")
     if run is None:
         name = Path(config).stem if config else "gan"
-        run = str(Path("runs", f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"))
-        return [subcommand, *rest, f"--run={run}"]
+        return [subcommand, *rest, f"--run={_new_folder(name)}"]
     saved = Path(run, "config.yaml")
     if saved.exists():
         if subcommand == "fit" and option(rest, "--ckpt_path") is None:
@@ -54,9 +61,19 @@ def with_run_folder(arguments: Sequence[str]) -> list[str]:
                 f"--run {run} holds a run already. Go on with it by adding --ckpt_path last, "
                 "or choose another folder"
             )
+        if subcommand != "fit" and option(rest, "--ckpt_path") is None:
+            rest.append("--ckpt_path=last")
         if config is None:
-            return [subcommand, f"--config={saved}", *rest]
+            rest.insert(0, f"--config={saved}")
+        return [subcommand, *rest]
     return list(arguments)
+
+
+def _new_folder(name: str) -> Path:
+    """``runs/<name>-<time>``, or another if that exists."""
+    wanted = Path("runs", f"{name}-{time.strftime('%Y%m%d-%H%M%S')}")
+    others = (wanted.with_name(f"{wanted.name}-{n}") for n in itertools.count(2))
+    return next(path for path in itertools.chain([wanted], others) if not path.exists())
 
 
 def _only_asks(arguments: Sequence[str]) -> bool:

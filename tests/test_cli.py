@@ -12,6 +12,7 @@ import yaml
 from torch import nn
 
 from gan_lightning import cli
+from gan_lightning.errors import UserError
 from gan_lightning.gan import GAN
 from gan_lightning.normalization import SpectralNorm, spectral_pairs
 from tests.conftest import ROOT, Gan
@@ -121,7 +122,7 @@ MISTAKES = {
     "--trainer.max_step 2": r"--trainer.max_step is not an option; did you mean",
     "--model.objective hing": r"--model.objective hing .*hinge, standard, wasserstein",
     "--model.generator MNISTGenerator": r"MNISTGenerator takes 28x28 images",
-    "--data mnist --data.root {tmp}/nowhere": r"sides are multiples of 8|--data.root",
+    "--data mnist": r"takes images whose sides are multiples of 8.*28x28",
     "--data cifar10 --data.root {tmp}/nowhere": r"--data\.root.*nowhere",
     "--data.sampling nope": r"--data.sampling 'nope': Expected .*replacement.*epoch",
     "--data.batch_size 0": r"--data.batch_size",
@@ -216,6 +217,11 @@ def test_every_sweep_parses(
     assert config.seed_everything == values["seed_everything"]
     if "model.norm.init_args.scale" in values:
         assert config.model.norm.init_args.scale == values["model.norm.init_args.scale"]
+
+
+def test_options_before_the_subcommand_are_refused(tiny: Path) -> None:
+    with pytest.raises(UserError, match="options follow the subcommand"):
+        cli.run(["--config", str(tiny), "fit"])
 
 
 def test_the_default_folder_is_named_after_config_and_time(

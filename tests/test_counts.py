@@ -95,7 +95,7 @@ def test_operations_are_a_quarter_of_the_naive_ones() -> None:
         with CountOperations() as counter:
             run()
         counts[name] = counter.operations
-    assert counts["bssn"] <= 0.30 * counts["naive"]
+    assert counts["bssn"] <= 0.25 * counts["naive"]
     assert counts["strict"] <= counts["bssn"]
 
 

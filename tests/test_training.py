@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -221,9 +220,12 @@ def test_other_subcommands_leave_the_run_as_it_is(
     gan: Gan, tmp_path: Path, subcommand: str
 ) -> None:
     gan()
-    config = (tmp_path / "run" / "config.yaml").read_text()
-    gan("--ckpt_path", "last", subcommand=subcommand)
-    assert (tmp_path / "run" / "config.yaml").read_text() == config
+    run = tmp_path / "run"
+    files = [path for path in run.rglob("*") if path.is_file() and path.name != "scores.jsonl"]
+    before = {path: path.read_bytes() for path in files}
+    assert len(files) >= 6
+    gan(subcommand=subcommand)
+    assert {path: path.read_bytes() for path in files} == before
 
 
 def test_divergence_names_iteration_and_checkpoint_and_overwrites_nothing(
@@ -248,6 +250,55 @@ def test_divergence_names_iteration_and_checkpoint_and_overwrites_nothing(
     state = checkpoint["state_dict"]
     assert isinstance(state, dict)
     assert all(value.isfinite().all() for value in state.values())
+
+
+@pytest.mark.parametrize("step", [4, 6], ids=["validation", "end"])
+def test_weights_that_diverge_after_a_finite_loss_are_not_saved(
+    gan: Gan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    """Neither as last.ckpt nor, by the validation at step 4, as best.ckpt."""
+    train = GAN.training_step
+
+    def poisoned(self: GAN, batch: Any, batch_idx: int) -> None:  # noqa: ANN401
+        train(self, batch, batch_idx)
+        if self.global_step == step:
+            with torch.no_grad():
+                next(self.discriminator.parameters()).fill_(float("nan"))
+
+    monkeypatch.setattr(GAN, "training_step", poisoned)
+    with pytest.raises(TrainingDiverged, match=f"weights after iteration {step} are NaN"):
+        gan("--checkpoints.every_n_steps", "2")
+    assert last(tmp_path / "run")["global_step"] == {4: 2, 6: 4}[step]
+    assert (tmp_path / "run" / "checkpoints" / "best.ckpt").exists() == (step == 6)
+
+
+def test_a_run_killed_at_a_validation_repeats_it(
+    gan: Gan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gan(folder="whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(GAN, "validation_step", lambda *args: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            gan("--checkpoints.every_n_steps", "2", folder="killed")
+    assert last(tmp_path / "killed")["global_step"] == 2  # not 4, whose validation failed
+    cli.run(["fit", "--run", str(tmp_path / "killed"), "--ckpt_path", "last"])
+    assert rows(tmp_path / "whole") == rows(tmp_path / "killed")
+
+
+def test_iterations_of_a_training_step_divide_the_validation_interval(gan: Gan) -> None:
+    with pytest.raises(UserError, match="val_check_interval 4 is no multiple of the 3"):
+        gan("--model.iterations_per_batch", "3")
+    assert gan("--model.iterations_per_batch", "2", folder="two").trainer.global_step == 6
+
+
+def test_a_config_of_a_resumed_run_starts_a_new_run(gan: Gan, tmp_path: Path) -> None:
+    gan("--trainer.max_steps", "3")
+    run = str(tmp_path / "run")
+    cli.run(["fit", "--run", run, "--ckpt_path", "last", "--trainer.max_steps", "6"])
+    other = str(tmp_path / "other")
+    fresh = cli.run(["fit", "--config", f"{run}/config.yaml", "--run", other])
+    assert fresh.config.fit.ckpt_path is None
+    assert [row["step"] for row in rows(Path(other))] == ["2", "4", "6"]
 
 
 def test_a_checkpoint_of_another_architecture_is_refused(gan: Gan, tmp_path: Path) -> None:
@@ -285,9 +336,6 @@ def test_another_seed_is_another_run(gan: Gan, tmp_path: Path) -> None:
     gan("--seed_everything", "1", folder="two")
     assert not same(last(tmp_path / "one")["state_dict"], last(tmp_path / "two")["state_dict"])
     assert rows(tmp_path / "one") != rows(tmp_path / "two")
-
-
-Parsed = Callable[..., cli.GANCommand]
 
 
 def test_user_loggers_come_beside_the_csv(gan: Gan, tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from lightning.pytorch.callbacks import Callback, Checkpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.utilities import rank_zero_info
 
+from gan_lightning.callbacks.intervals import crossed, ends, validates
+
 
 def checkpoint_folder(run: str | Path) -> Path:
     """Where the checkpoints of a run are."""
@@ -45,6 +47,9 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 class Checkpoints(Checkpoint):
     """Saves ``checkpoints/last.ckpt`` in the run's folder at regular iterations and at the end.
 
+    Where a validation is due at the same iteration, it comes first, so that a run killed in the
+    middle of it repeats it.
+
     Args:
         every_n_steps: Generator updates between two saves of ``last.ckpt``; 0 saves it only at the
             end.
@@ -61,15 +66,26 @@ class Checkpoints(Checkpoint):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Starts counting where the run does."""
         self._seen = trainer.global_step
+        self.last_model_path = str(trainer.ckpt_path or "")
 
     def on_train_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
         """Saves if an interval ended in this training step."""
+        if not validates(trainer):
+            self._save_if_due(trainer)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Saves what waited for the validation."""
+        if trainer.state.fn == "fit" and not trainer.sanity_checking:
+            self._save_if_due(trainer)
+
+    def _save_if_due(self, trainer: Trainer) -> None:
         before, self._seen = self._seen, trainer.global_step
-        folder = checkpoint_folder(trainer.default_root_dir)
-        if _crossed(before, self._seen, self.keep_every_n_steps):
+        if before == self._seen:
+            return
+        if crossed(before, self._seen, self.keep_every_n_steps):
+            folder = checkpoint_folder(trainer.default_root_dir)
             trainer.save_checkpoint(folder / f"step={self._seen:08d}.ckpt")
-        at_end = 0 < trainer.max_steps <= self._seen
-        if at_end or _crossed(before, self._seen, self.every_n_steps):
+        if ends(trainer) or crossed(before, self._seen, self.every_n_steps):
             self.save_last(trainer)
 
     def save_last(self, trainer: Trainer) -> None:
@@ -79,15 +95,18 @@ class Checkpoints(Checkpoint):
         self.last_model_path = str(path)
 
 
-def _crossed(before: int, now: int, interval: int) -> bool:
-    return interval > 0 and now // interval > before // interval
+def run_checkpoints(trainer: Trainer) -> Checkpoints | None:
+    """The callback that saves the run; a user may have added others."""
+    callbacks = trainer.checkpoint_callbacks
+    return next((c for c in callbacks if isinstance(c, Checkpoints)), None)
 
 
 class GracefulStop(Callback):
-    """On SIGTERM, SIGINT or SIGUSR1, finishes the iteration, saves and exits with 128 + signal.
+    """On SIGTERM, SIGINT or SIGUSR1, finishes the training step, saves and exits: 128 + signal.
 
-    Under several processes, all learn of the signal within ``CHECK_EVERY`` iterations, because
-    asking each other costs a round trip. A second signal ends the process at once.
+    A validation that is due comes first. Under several processes, all learn of the signal within
+    ``CHECK_EVERY`` iterations, because asking each other costs a round trip. A second signal ends
+    the process at once.
     """
 
     SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
@@ -95,10 +114,12 @@ class GracefulStop(Callback):
 
     def __init__(self) -> None:
         self._received = 0
+        self._seen = 0
         self._previous: dict[signal.Signals, Any] = {}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Takes the signals over from Lightning, which would save in the middle of an iteration."""
+        self._seen = trainer.global_step
         if threading.current_thread() is not threading.main_thread():
             return
         self._previous = {s: signal.signal(s, self._note) for s in self.SIGNALS}
@@ -109,18 +130,28 @@ class GracefulStop(Callback):
 
     def on_train_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
         """Stops, if a signal came to any of the processes."""
-        if trainer.world_size > 1 and trainer.global_step % self.CHECK_EVERY:
+        if not validates(trainer):
+            self._stop_if_asked(trainer)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Stops after a validation that was due."""
+        if trainer.state.fn == "fit":
+            self._stop_if_asked(trainer)
+
+    def _stop_if_asked(self, trainer: Trainer) -> None:
+        before, self._seen = self._seen, trainer.global_step
+        if trainer.world_size > 1 and not crossed(before, self._seen, self.CHECK_EVERY):
             return
         if not trainer.strategy.reduce_boolean_decision(bool(self._received), all=False):
             return
-        checkpoint = trainer.checkpoint_callback
-        assert isinstance(checkpoint, Checkpoints)
-        checkpoint.save_last(trainer)
-        rank_zero_info(
-            f"\nStopped by a signal after iteration {trainer.global_step}; saved "
-            f"{checkpoint.last_model_path}\nGo on with: gan fit --run {trainer.default_root_dir} "
-            "--ckpt_path last"
-        )
+        checkpoints = run_checkpoints(trainer)
+        if checkpoints is not None:
+            checkpoints.save_last(trainer)
+            rank_zero_info(
+                f"\nStopped by a signal after iteration {trainer.global_step}; saved "
+                f"{checkpoints.last_model_path}\nGo on with: gan fit --run "
+                f"{trainer.default_root_dir} --ckpt_path last"
+            )
         raise SystemExit(128 + (self._received or signal.SIGTERM))
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:

@@ -17,10 +17,11 @@ from gan_lightning.gan import GAN
 class GeneratorAverage(Callback):
     """Keeps a moving average of the generator beside it, saved with each checkpoint.
 
-    ``average <- decay * average + (1 - decay) * weights`` after each generator update, for the
-    parameters and for the running statistics of batch normalization. Training does not notice.
-    `Evaluation` scores the average as well, as ``ema_...``. (Lightning's own weight averaging
-    would put the average in place of the trained weights at the end and in the checkpoints.)
+    ``average <- decay * average + (1 - decay) * weights`` after each training step, which is one
+    generator update unless ``--model.iterations_per_batch`` makes it several; for the parameters
+    and for the running statistics of batch normalization. Training does not notice. `Evaluation`
+    scores the average as well, as ``ema_...``. (Lightning's own weight averaging would put the
+    average in place of the trained weights at the end and in the checkpoints.)
 
     Args:
         decay: Between 0 and 1, such as 0.999; without it nothing is averaged.

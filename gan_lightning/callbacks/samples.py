@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision.utils import make_grid
 
+from gan_lightning.callbacks.intervals import crossed, ends
 from gan_lightning.gan import GAN
 
 
@@ -57,10 +58,11 @@ class SampleGrid(Callback):
     ) -> None:
         """Saves if an interval ended in this training step, and at the end."""
         before, self._seen = self._seen, trainer.global_step
-        n = self.every_n_steps
-        due = n > 0 and self._seen // n > before // n
-        if (due or 0 < trainer.max_steps <= self._seen) and trainer.is_global_zero:
-            assert isinstance(pl_module, GAN)
+        if not ends(trainer) and not crossed(before, self._seen, self.every_n_steps):
+            return
+        assert isinstance(pl_module, GAN)
+        pl_module.require_finite()  # in every process, so that none waits for another
+        if trainer.is_global_zero:
             path = Path(trainer.default_root_dir, "samples", f"step={self._seen:08d}.png")
             images = pl_module.sample(self.rows * self.columns, self.seed)
             save_grid(images, path, self.columns)

@@ -7,6 +7,7 @@ interruptions. Pixels stay bytes until they are on the device.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
@@ -155,6 +156,14 @@ class Resumable:
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
         """Does nothing."""
+
+
+def leave_interrupts_to_the_trainer(worker: int) -> None:
+    """Lets a worker live on when Ctrl-C reaches all processes of a terminal.
+
+    The trainer finishes its iteration and saves; a dead worker would make it fail instead.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class PixelLoader(Resumable, DataLoader[Pixels]):

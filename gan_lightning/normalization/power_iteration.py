@@ -9,8 +9,8 @@ The life of a spectrally normalized weight W in training:
    weight of the new W.
 
 Nothing else moves u and v: not a forward pass, not evaluation, not a generator update. W changed
-in another way (a loaded checkpoint, surgery on the weights) is noticed by its version counter, and
-until the next refresh each pass normalizes it anew.
+in another way (a loaded checkpoint, surgery in place) is noticed by its version counter, and until
+the next refresh each pass normalizes it anew; a change through ``.data`` goes unnoticed.
 """
 
 from __future__ import annotations
@@ -200,7 +200,7 @@ def refresh_(pairs: Pairs) -> None:
     sigmas = iter(_unit_([u for _, _, u, _ in rows]))
     for module, weight in pairs:
         mine = [next(sigmas) for _ in module.operators]
-        total = mine[0] if len(mine) == 1 else mine[0] + mine[1]
+        total = sum(mine[1:], mine[0])
         torch.reciprocal(total, out=module.gain).mul_(module.scale * len(mine))
         torch.mul(weight, module.gain, out=module.normalized)
         module.mark_current(weight)
