@@ -65,7 +65,8 @@ def train_extractor(
     if labels is None or classes < 2:
         raise UserError(
             f"--data {data.name} has {classes} classes, but a classifier needs 2 or more: "
-            "give labelled images, such as a folder with one subfolder per class"
+            "give labelled images, such as a folder with one subfolder per class and their number "
+            "as --data.num_classes"
         )
     order = stream(seed, "extractor split", 0).permutation(len(images))
     count = max(1, round(held_out * len(images)))
