@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
@@ -15,10 +15,11 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
+from gan_lightning.checkpointing import is_plain, require_same_architecture
 from gan_lightning.divergence import LossWatch, check_weights
 from gan_lightning.errors import UserError
 from gan_lightning.graph import GraphedIteration, Iterate
-from gan_lightning.images import to_uint8
+from gan_lightning.images import images_at
 from gan_lightning.losses import Objective, hinge
 from gan_lightning.networks import CNNDiscriminator, CNNGenerator, Generator
 from gan_lightning.normalization import Norm, none, normalize_, refresh_, sn
@@ -74,7 +75,7 @@ class GAN(LightningModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters(logger=False)  # the command line logs the whole config
-        if not _is_plain(self.hparams):
+        if not is_plain(self.hparams):
             # Built from Python objects, which torch's safe loader would refuse to read.
             self.hparams.clear()
         if n_dis < 1:
@@ -287,15 +288,7 @@ class GAN(LightningModule):
         Raises:
             UserError: It is not; names the first tensor that differs.
         """
-        own, theirs = _shapes(self.state_dict()), _shapes(checkpoint["state_dict"])
-        differing = [key for key in own | theirs if own.get(key) != theirs.get(key)]
-        if differing:
-            key = differing[0]
-            raise UserError(
-                f"--ckpt_path holds another architecture: {key} is {theirs.get(key, 'absent')} "
-                f"there and {own.get(key, 'absent')} here ({len(differing)} tensors differ). "
-                "Use the config of the run that saved it (--run DIR, or --config DIR/config.yaml)"
-            )
+        require_same_architecture(self.state_dict(), checkpoint["state_dict"])
 
     # --------------------------------------------------------------------------- using the model
 
@@ -304,7 +297,6 @@ class GAN(LightningModule):
         images: Tensor = self.generator(z)
         return images
 
-    @torch.no_grad()
     def sample(self, n: int, seed: int = 0) -> Tensor:
         """Makes ``n`` images from latents that depend on the seed alone.
 
@@ -319,25 +311,7 @@ class GAN(LightningModule):
         Returns:
             uint8 ``(n, C, H, W)`` on the module's device.
         """
-        return self.images_at(range(n), seed)
-
-    @torch.no_grad()
-    def images_at(self, indices: range | list[int], seed: int = 0, chunk: int = 256) -> Tensor:
-        """The images of these indices in the endless sequence that belongs to a seed; uint8."""
-        if not len(indices):
-            raise UserError("the number of images to make must be >= 1, got 0")
-        latents = [self.generator.latents(1, stream(seed, "sample", i)) for i in indices]
-        parameter = next(self.generator.parameters())
-        training = self.generator.training
-        self.generator.eval()
-        try:
-            images = [
-                to_uint8(self.generator(z.to(parameter)), self.generator.value_range)
-                for z in torch.cat(latents).split(chunk)
-            ]
-        finally:
-            self.generator.train(training)
-        return torch.cat(images)
+        return images_at(self.generator, range(n), seed)
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:  # noqa: ANN401
         """Nothing: evaluation makes its own images, in a callback."""
@@ -347,17 +321,4 @@ class GAN(LightningModule):
 
     def predict_step(self, batch: Tensor, batch_idx: int) -> Tensor:
         """Makes the images of the given indices: int64 ``(N,)`` -> uint8 ``(N, C, H, W)``."""
-        return self.images_at(batch.tolist(), self.seed)
-
-
-def _shapes(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
-    return {key: tuple(tensor.shape) for key, tensor in state.items()}
-
-
-def _is_plain(value: object) -> bool:
-    """Whether torch's ``weights_only`` loader reads the value."""
-    if isinstance(value, Mapping):
-        return all(_is_plain(k) and _is_plain(v) for k, v in value.items())
-    if isinstance(value, list | tuple):
-        return all(map(_is_plain, value))
-    return value is None or isinstance(value, str | int | float | bool)
+        return images_at(self.generator, batch.tolist(), self.seed)

@@ -179,7 +179,7 @@ SWEEPS = sorted((ROOT / "sweeps").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
-def test_every_config_builds_and_says_only_what_differs(
+def test_every_config_parses_and_repeats_no_default(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cli.GANCommand, "_run_subcommand", lambda self, subcommand: None)

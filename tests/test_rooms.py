@@ -17,7 +17,8 @@ ALLOWED = {
     "normalization": set(),
     "data": set(),
     "metrics": set(),
-    "images": set(),
+    "images": {"networks"},
+    "checkpointing": set(),
     "optim": set(),
     "logger": set(),
     "graph": set(),
@@ -26,6 +27,7 @@ ALLOWED = {
     "gan": {
         "step",
         "graph",
+        "checkpointing",
         "divergence",
         "losses",
         "normalization",
