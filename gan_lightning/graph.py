@@ -62,9 +62,9 @@ class GraphedIteration:
         if self._graph is None:
             try:
                 self._capture(images, latents)
-            except RuntimeError as error:
+            except Exception as error:  # a network of the user's may fail in any way
                 self._failed = True
-                self._on_failure(str(error).splitlines()[0])
+                self._on_failure(repr(error).splitlines()[0])
                 return self._iterate(images, latents)
         assert self._graph is not None
         self._images.copy_(images)
