@@ -28,7 +28,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.gan import GAN
 from gan_lightning.logger import MetricsCSV
 from gan_lightning.parser import Parser
-from gan_lightning.run_folder import checkpoint_path, with_run_folder
+from gan_lightning.run_folder import SUBCOMMANDS, checkpoint_path, with_run_folder
 
 TRAINER_DEFAULTS: dict[str, Any] = {
     # The whole run is one epoch of positions; see gan_lightning.data.
@@ -41,6 +41,10 @@ TRAINER_DEFAULTS: dict[str, Any] = {
     "log_every_n_steps": 50,
     "enable_model_summary": False,
 }
+
+
+USAGE = "gan {} [--config FILE] [--run DIR] [--OPTION VALUE ...]"
+"""Instead of a page of all options, which follow anyway."""
 
 
 class SaveConfig(SaveConfigCallback):
@@ -139,7 +143,10 @@ def run(args: Sequence[str] | None = None) -> GANCommand:
         ImageData,
         subclass_mode_data=True,
         parser_class=Parser,
-        parser_kwargs={"description": f"Trains and measures GANs. Further commands:{SUMMARY}"},
+        parser_kwargs={
+            "description": f"Trains and measures GANs. {SUMMARY}.",
+            **{name: {"usage": USAGE.format(name)} for name in SUBCOMMANDS},
+        },
         trainer_defaults={**TRAINER_DEFAULTS, "callbacks": [GracefulStop(), SavePredictions()]},
         seed_everything_default=0,
         save_config_callback=SaveConfig,

@@ -34,11 +34,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "extractor": train_extractor,
 }
 
-SUMMARY = """
-  prepare             Prepare a dataset: gan prepare --data celeba --data.root DIR
-  evaluate            Score images: gan evaluate FOLDER_OR_NPZ --data cifar10
-  extractor           Train a feature extractor on labelled data: gan extractor --data folder
-"""
+SUMMARY = "Further commands, each with a --help: " + ", ".join(f"gan {name}" for name in COMMANDS)
 
 
 def run_command(name: str, arguments: Sequence[str]) -> None:
