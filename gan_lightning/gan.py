@@ -109,6 +109,20 @@ class GAN(LightningModule):
 
     # ---------------------------------------------------------------------------------- training
 
+    def setup(self, stage: str) -> None:
+        """Checks that real and generated pixels mean the same.
+
+        Raises:
+            UserError: The data are in another value range than the generator's last activation.
+        """
+        data: Any = getattr(self.trainer, "datamodule", None)
+        real, made = getattr(data, "value_range", None), self.generator.value_range
+        if real is not None and tuple(real) != tuple(made):
+            raise UserError(
+                f"--model.generator makes pixels in {tuple(made)}, but --data has them in "
+                f"{tuple(real)}; choose a generator of that range"
+            )
+
     @property
     def iterations_per_batch(self) -> int:
         """How many iterations one training step makes; the data deliver images for as many."""

@@ -308,6 +308,14 @@ def test_a_checkpoint_of_another_architecture_is_refused(gan: Gan, tmp_path: Pat
         gan("--ckpt_path", path, "--model.discriminator.width", "4", folder="other")
 
 
+def test_a_generator_of_another_value_range_is_refused(
+    gan: Gan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CNNGenerator, "value_range", (0.0, 1.0))
+    with pytest.raises(UserError, match=r"pixels in \(0.0, 1.0\), but --data has them in \(-1.0"):
+        gan()
+
+
 def test_a_folder_that_holds_a_run_is_not_overwritten(gan: Gan) -> None:
     gan()
     with pytest.raises(UserError, match="holds a run already"):
