@@ -18,7 +18,7 @@ class CountOperations(TorchDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call]  # torch does not type it
         self.operations = 0
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN204
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN204  (as torch's)
         """Counts one operation and lets it happen."""
         name = str(func).split(".")[1].strip("_")
         self.operations += name not in (*VIEWS, "unsafe_view", "as_strided", "transpose")

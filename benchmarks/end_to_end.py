@@ -43,7 +43,7 @@ class Clock(Callback):
     def __init__(self) -> None:
         self.ticks: list[float] = []
 
-    def on_train_batch_start(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+    def on_train_batch_start(self, *args: Any, **kwargs: Any) -> None:
         """Notes the time."""
         self.ticks.append(time.perf_counter())
 
@@ -112,7 +112,7 @@ class Minimal(LightningModule):
         """One optimizer that never does anything."""
         return torch.optim.SGD(self.parameters(), lr=0.0)
 
-    def training_step(self, batch: Any, batch_idx: int) -> None:  # noqa: ANN401
+    def training_step(self, batch: object, batch_idx: int) -> None:
         """Counts a step."""
         optimizer = self.optimizers()
         assert not isinstance(optimizer, list)

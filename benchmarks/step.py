@@ -58,7 +58,7 @@ def build(
     layout = torch.channels_last if ours else torch.contiguous_format
     for network in (generator, discriminator):
         network.to(DEVICE).to(memory_format=layout)
-    discriminator = normalize_(discriminator, norm, SHAPE)  # type: ignore[assignment]
+    discriminator = normalize_(discriminator, norm, SHAPE)  # type: ignore[assignment]  # the same
     adam = GANAdam if ours else partial(torch.optim.Adam, lr=1e-4, betas=(0.5, 0.999))
     optimizers = [adam(network.parameters()) for network in (generator, discriminator)]
     updates = [descend(optimizer) for optimizer in optimizers]

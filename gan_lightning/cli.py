@@ -91,7 +91,7 @@ class GANCommand(LightningCLI):
         if options.get("ckpt_path"):
             options.ckpt_path = checkpoint_path(options.run, options.ckpt_path)
 
-    def instantiate_trainer(self, **kwargs: Any) -> Trainer:  # noqa: ANN401 (as LightningCLI's)
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Adds metrics.csv beside the user's loggers, and checkpoints that are written whole."""
         config = self._get(self.config_init, "trainer")
         loggers = config.logger if isinstance(config.logger, list) else [config.logger]

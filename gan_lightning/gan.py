@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import torch
 from lightning.pytorch import LightningModule
@@ -28,6 +28,14 @@ from gan_lightning.step import iteration
 from gan_lightning.streams import stream
 
 ImageShape = tuple[int, int, int]
+
+
+class TrainingBatch(Protocol):
+    """What the data deliver for a training step."""
+
+    @property
+    def images(self) -> Tensor:
+        """Real images, ``(N, C, H, W)``."""
 
 
 class GAN(LightningModule):
@@ -184,7 +192,7 @@ class GAN(LightningModule):
     def _explain(self, reason: str) -> None:
         rank_zero_info(f"No CUDA graph, iterations run op by op: {reason}")
 
-    def training_step(self, batch: Any, batch_idx: int) -> None:  # noqa: ANN401 (a data.Batch)
+    def training_step(self, batch: TrainingBatch, batch_idx: int) -> None:
         """`iterations_per_batch` iterations: each n_dis discriminator updates and a generator one.
 
         Args:
@@ -327,10 +335,10 @@ class GAN(LightningModule):
         """
         return images_at(self.generator, range(n), seed)
 
-    def validation_step(self, batch: Any, batch_idx: int) -> None:  # noqa: ANN401
+    def validation_step(self, batch: object, batch_idx: int) -> None:
         """Nothing: evaluation makes its own images, in a callback."""
 
-    def test_step(self, batch: Any, batch_idx: int) -> None:  # noqa: ANN401
+    def test_step(self, batch: object, batch_idx: int) -> None:
         """Nothing: evaluation makes its own images, in a callback."""
 
     def predict_step(self, batch: Tensor, batch_idx: int) -> Tensor:

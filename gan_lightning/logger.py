@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
@@ -52,8 +51,8 @@ class MetricsCSV(Logger):
     def log_hyperparams(
         self,
         params: dict[str, Any] | Namespace,
-        *args: Any,  # noqa: ANN401
-        **kwargs: Any,  # noqa: ANN401
+        *args: Any,
+        **kwargs: Any,
     ) -> None:
         """Nothing: ``config.yaml`` has them."""
 
@@ -99,7 +98,7 @@ class MetricsCSV(Logger):
             writer = csv.DictWriter(file, self._columns())
             writer.writeheader()
             writer.writerows(self._rows or ())
-        os.replace(new, self.path)  # noqa: PTH105 (atomic, also where the target exists)
+        new.replace(self.path)
 
     def _append(self, row: dict[str, str]) -> None:
         with self.path.open("a", newline="") as file:

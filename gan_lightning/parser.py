@@ -18,7 +18,7 @@ from gan_lightning.errors import UserError
 class Parser(LightningArgumentParser):
     """Says what is wrong in one message instead of a page of usage; takes no abbreviations."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 (as argparse's)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, allow_abbrev=False, **kwargs)
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import torch
 from lightning.pytorch import Trainer
 from torch import Tensor, nn
 
 from gan_lightning.data import digits
-from gan_lightning.gan import GAN
+from gan_lightning.gan import GAN, TrainingBatch
 from gan_lightning.networks import CNNDiscriminator, Generator
 from gan_lightning.normalization import bssn, refresh_
 
@@ -44,7 +43,7 @@ class Noting(GAN):
         )
         self.seen: list[tuple[Tensor, Tensor]] = []
 
-    def training_step(self, batch: Any, batch_idx: int) -> None:  # noqa: ANN401
+    def training_step(self, batch: TrainingBatch, batch_idx: int) -> None:
         """Notes and trains."""
         images = batch.images.double().unflatten(0, (self.n_dis, -1))
         self.seen.append((images, self._latents(images)))

@@ -16,6 +16,7 @@ from PIL import Image
 from gan_lightning import GAN, cli
 from gan_lightning.data import digits
 from gan_lightning.errors import TrainingDiverged, UserError
+from gan_lightning.gan import TrainingBatch
 from gan_lightning.losses import hinge
 from gan_lightning.networks import CNNDiscriminator, CNNGenerator
 from gan_lightning.normalization import bssn, refresh_
@@ -35,10 +36,10 @@ class Counter(Callback):
         self.batches: list[int] = []
         self.validations: list[int] = []
 
-    def on_train_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+    def on_train_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
         self.batches.append(trainer.global_step)
 
-    def on_validation_start(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+    def on_validation_start(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
         self.validations.append(trainer.global_step)
 
 
@@ -80,7 +81,7 @@ def test_training_is_the_literal_algorithm(tmp_path: Path, n_dis: int) -> None:
     seen: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     class Spy(GAN):
-        def training_step(self, batch: Any, batch_idx: int) -> None:  # noqa: ANN401
+        def training_step(self, batch: TrainingBatch, batch_idx: int) -> None:
             images = batch.images.double().unflatten(0, (self.n_dis, -1))
             seen.append((images.clone(), self._latents(images).clone()))
             super().training_step(batch, batch_idx)
@@ -233,7 +234,7 @@ def test_divergence_names_iteration_and_checkpoint_and_overwrites_nothing(
 ) -> None:
     step = GAN.training_step
 
-    def poisoned(self: GAN, batch: Any, batch_idx: int) -> None:  # noqa: ANN401
+    def poisoned(self: GAN, batch: TrainingBatch, batch_idx: int) -> None:
         if self.global_step == 4:
             with torch.no_grad():
                 next(self.generator.parameters()).fill_(float("nan"))
@@ -259,7 +260,7 @@ def test_weights_that_diverge_after_a_finite_loss_are_not_saved(
     """Neither as last.ckpt nor, by the validation at step 4, as best.ckpt."""
     train = GAN.training_step
 
-    def poisoned(self: GAN, batch: Any, batch_idx: int) -> None:  # noqa: ANN401
+    def poisoned(self: GAN, batch: TrainingBatch, batch_idx: int) -> None:
         train(self, batch, batch_idx)
         if self.global_step == step:
             with torch.no_grad():

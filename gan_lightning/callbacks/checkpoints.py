@@ -68,7 +68,7 @@ class Checkpoints(Checkpoint):
         self._seen = trainer.global_step
         self.last_model_path = str(trainer.ckpt_path or "")
 
-    def on_train_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+    def on_train_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
         """Saves if an interval ended in this training step."""
         if not validates(trainer):
             self._save_if_due(trainer)
@@ -128,7 +128,7 @@ class GracefulStop(Callback):
         self._received = number
         signal.signal(number, signal.SIG_DFL)
 
-    def on_train_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+    def on_train_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
         """Stops, if a signal came to any of the processes."""
         if not validates(trainer):
             self._stop_if_asked(trainer)

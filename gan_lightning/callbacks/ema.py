@@ -49,8 +49,8 @@ class GeneratorAverage(Callback):
         self,
         trainer: Trainer,
         pl_module: LightningModule,
-        *args: Any,  # noqa: ANN401
-        **kwargs: Any,  # noqa: ANN401
+        *args: Any,
+        **kwargs: Any,
     ) -> None:
         """Moves the average towards the present weights."""
         updates = trainer.global_step - self._seen

@@ -53,8 +53,8 @@ class SampleGrid(Callback):
         self,
         trainer: Trainer,
         pl_module: LightningModule,
-        *args: Any,  # noqa: ANN401
-        **kwargs: Any,  # noqa: ANN401
+        *args: Any,
+        **kwargs: Any,
     ) -> None:
         """Saves if an interval ended in this training step, and at the end."""
         before, self._seen = self._seen, trainer.global_step
@@ -82,7 +82,7 @@ class SavePredictions(BasePredictionWriter):
         trainer: Trainer,
         pl_module: LightningModule,
         predictions: Any,  # noqa: ANN401 (nested by the number of loaders)
-        batch_indices: Any,  # noqa: ANN401
+        batch_indices: object,
     ) -> None:
         """Writes this process's images; with several, each writes a file of its own."""
         folder = Path(trainer.default_root_dir, "predictions")

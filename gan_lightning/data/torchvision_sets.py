@@ -34,11 +34,11 @@ class TorchvisionData(ImageData):
         return sorted(self.root.glob(self.pattern))
 
     @abstractmethod
-    def dataset(self, split: Split) -> Any:  # noqa: ANN401  (torchvision has no types)
+    def dataset(self, split: Split) -> Any:
         """Opens torchvision's dataset, which downloads and verifies."""
 
     @abstractmethod
-    def arrays(self, dataset: Any) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:  # noqa: ANN401
+    def arrays(self, dataset: Any) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:
         """Returns all images, uint8 ``(count, H, W, C)``, and labels, as torchvision read them."""
 
     read: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] = staticmethod(unchanged)
@@ -71,13 +71,13 @@ class mnist(TorchvisionData):
     pattern = "MNIST/raw/*-ubyte"
     contents = "MNIST/raw/train-images-idx3-ubyte and the other three idx files"
 
-    def dataset(self, split: Split) -> Any:  # noqa: ANN401
+    def dataset(self, split: Split) -> Any:
         """Opens ``torchvision.datasets.MNIST``."""
         from torchvision.datasets import MNIST
 
         return MNIST(self.root, split == "train", download=self.download)
 
-    def arrays(self, dataset: Any) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:  # noqa: ANN401
+    def arrays(self, dataset: Any) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:
         """Adds the channel."""
         return dataset.data.numpy()[..., None], dataset.targets.numpy().astype(np.int64)
 
@@ -95,13 +95,13 @@ class cifar10(TorchvisionData):
     pattern = "cifar-10-batches-py/*_batch*"
     contents = "cifar-10-batches-py, the python version of CIFAR10"
 
-    def dataset(self, split: Split) -> Any:  # noqa: ANN401
+    def dataset(self, split: Split) -> Any:
         """Opens ``torchvision.datasets.CIFAR10``."""
         from torchvision.datasets import CIFAR10
 
         return CIFAR10(self.root, split == "train", download=self.download)
 
-    def arrays(self, dataset: Any) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:  # noqa: ANN401
+    def arrays(self, dataset: Any) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:
         """Takes the arrays as they are."""
         return dataset.data, np.array(dataset.targets, np.int64)
 
@@ -121,12 +121,12 @@ class stl10(TorchvisionData):
 
     read = staticmethod(halve)
 
-    def dataset(self, split: Split) -> Any:  # noqa: ANN401
+    def dataset(self, split: Split) -> Any:
         """Opens ``torchvision.datasets.STL10``."""
         from torchvision.datasets import STL10
 
         return STL10(self.root, "unlabeled" if split == "train" else "test", download=self.download)
 
-    def arrays(self, dataset: Any) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:  # noqa: ANN401
+    def arrays(self, dataset: Any) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:
         """Puts the channels last."""
         return dataset.data.transpose(0, 2, 3, 1), None

@@ -25,7 +25,7 @@ def full_precision(device: torch.device) -> Iterator[None]:
     Features in bfloat16 move an FID by up to 0.7 %. Afterwards everything is as it was.
     """
     # torch does not tell type checkers of the last two.
-    kinds = (matmul, cudnn.conv, mkldnn.matmul, mkldnn.conv)  # type: ignore[attr-defined]
+    kinds = (matmul, cudnn.conv, mkldnn.matmul, mkldnn.conv)  # type: ignore[attr-defined]  # untyped
     precisions = [kind.fp32_precision for kind in kinds]
     modes = cudnn.deterministic, cudnn.benchmark
     try:

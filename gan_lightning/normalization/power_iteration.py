@@ -97,7 +97,7 @@ class SpectralNorm(nn.Module):
         """Declares `normalized` to be that of ``weight`` as it is now."""
         self._current = (weight, weight._version)
 
-    def _apply(self, *args: Any, **kwargs: Any) -> SpectralNorm:  # noqa: ANN401 (as nn.Module's)
+    def _apply(self, *args: Any, **kwargs: Any) -> SpectralNorm:
         # .to() and .double() change W without touching its version counter.
         self._current = None
         super()._apply(*args, **kwargs)  # type: ignore[no-untyped-call]  # torch does not type it
@@ -127,7 +127,7 @@ class _Shared(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401 (as above)
         normalized, gain, *vectors = ctx.saved_tensors
         module: SpectralNorm = ctx.module
         with without_autocast(grad):

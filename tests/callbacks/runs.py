@@ -42,7 +42,7 @@ def gan() -> GAN:
     )
 
 
-def trainer(folder: Path, callbacks: list[Callback], **kwargs: Any) -> Trainer:  # noqa: ANN401
+def trainer(folder: Path, callbacks: list[Callback], **kwargs: Any) -> Trainer:
     """A trainer of six updates that validates after every two."""
     settings: dict[str, Any] = {
         "accelerator": "cpu",
@@ -74,7 +74,7 @@ def fit(
     folder: Path,
     callbacks: list[Callback],
     ckpt_path: Path | None = None,
-    **kwargs: Any,  # noqa: ANN401
+    **kwargs: Any,
 ) -> dict[str, Tensor]:
     """Trains and returns all weights and buffers."""
     module = gan()
@@ -82,7 +82,7 @@ def fit(
     return module.state_dict()
 
 
-def evaluation(**kwargs: Any) -> Evaluation:  # noqa: ANN401
+def evaluation(**kwargs: Any) -> Evaluation:
     """An evaluation that takes no time."""
     return Evaluation(digits(), PROTOCOL, **kwargs)
 

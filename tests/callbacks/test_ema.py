@@ -37,10 +37,10 @@ def test_the_average_follows_its_definition(tmp_path: Path) -> None:
         def __init__(self) -> None:
             self.states: list[dict[str, Tensor]] = []
 
-        def on_train_start(self, *args: Any) -> None:  # noqa: ANN401
+        def on_train_start(self, *args: Any) -> None:
             self.note(*args)
 
-        def on_train_batch_end(self, *args: Any) -> None:  # noqa: ANN401
+        def on_train_batch_end(self, *args: Any) -> None:
             self.note(*args)
 
         def note(self, trainer: Trainer, module: GAN, *args: object) -> None:

@@ -110,7 +110,7 @@ def test_a_later_but_worse_checkpoint_is_not_the_best(
     fids = iter([5.0, 3.0, 4.0])
     score = Judge.score
 
-    def prescribed(*args: Any, **kwargs: Any) -> Result:  # noqa: ANN401
+    def prescribed(*args: Any, **kwargs: Any) -> Result:
         result = score(*args, **kwargs)
         return replace(result, scores={**result.scores, "digits_fid": next(fids)})
 
@@ -181,7 +181,7 @@ def test_a_trial_run_leaves_nothing_behind(tmp_path: Path) -> None:
 class NeverTrains(Callback):
     """Fails as soon as training starts."""
 
-    def on_train_start(self, *args: Any) -> None:  # noqa: ANN401
+    def on_train_start(self, *args: Any) -> None:
         raise AssertionError("training started")
 
 

@@ -146,7 +146,7 @@ def write_imagenet_tar(root: Path, sizes: dict[str, list[tuple[int, int]]]) -> l
     return decoded
 
 
-def jpeg(image: Pixels, **options: Any) -> bytes:  # noqa: ANN401  (Pillow's)
+def jpeg(image: Pixels, **options: Any) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "JPEG", **options)
     return buffer.getvalue()
@@ -158,7 +158,7 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
     archive.addfile(entry, io.BytesIO(content))
 
 
-def data(root: Path, **options: Any) -> folder:  # noqa: ANN401
+def data(root: Path, **options: Any) -> folder:
     """Returns the data of the folder that tests share."""
     return folder(root=str(root), size=8, num_classes=4, batch_size=4, **options)
 
