@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from lightning.pytorch import Trainer
 
 from gan_lightning import cli
 
@@ -97,3 +100,26 @@ def same(one: object, two: object) -> bool:
             and all(same(a, b) for a, b in zip(one, two, strict=True))
         )
     return one == two
+
+
+def rows(run: Path) -> list[dict[str, str]]:
+    """The rows of a run's metrics.csv."""
+    with (run / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def bare_trainer(folder: Path, **options: Any) -> Trainer:
+    """A trainer on the CPU that does nothing but train, set up as the command line does."""
+    settings: dict[str, Any] = {
+        "accelerator": "cpu",
+        "max_epochs": -1,
+        "log_every_n_steps": 1,
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "use_distributed_sampler": False,
+        "check_val_every_n_epoch": None,
+        "default_root_dir": folder,
+    }
+    return Trainer(**{**settings, **options})

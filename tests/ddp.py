@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 
 import torch
-from lightning.pytorch import Trainer
 from torch import Tensor, nn
 
 from gan_lightning.data import digits
 from gan_lightning.gan import GAN, TrainingBatch
 from gan_lightning.networks import CNNDiscriminator, Generator
 from gan_lightning.normalization import bssn, refresh_
+from tests.conftest import bare_trainer
 
 SHAPE = (1, 16, 16)
 
@@ -62,22 +62,7 @@ def main(folder: Path) -> None:
     """Trains three iterations and saves what this process has."""
     torch.set_num_threads(1)
     model = build()
-    trainer = Trainer(
-        accelerator="cpu",
-        devices=2,
-        strategy="ddp",
-        precision="64-true",
-        max_steps=3,
-        max_epochs=-1,
-        log_every_n_steps=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-        check_val_every_n_epoch=None,
-        default_root_dir=folder,
-    )
+    trainer = bare_trainer(folder, devices=2, strategy="ddp", precision="64-true", max_steps=3)
     trainer.fit(model, datamodule=digits(batch_size=3))
     result = {"seen": model.seen, "state": model.state_dict()}
     torch.save(result, folder / f"rank{trainer.global_rank}.pt")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +14,13 @@ from PIL import Image
 
 from gan_lightning import GAN, cli
 from gan_lightning.data import digits
-from gan_lightning.errors import TrainingDiverged, UserError
+from gan_lightning.errors import UserError
 from gan_lightning.gan import TrainingBatch
 from gan_lightning.losses import hinge
 from gan_lightning.networks import CNNDiscriminator, CNNGenerator
 from gan_lightning.normalization import bssn, refresh_
-from tests.conftest import Gan, last, same
+from tests.conftest import Gan, bare_trainer, last, rows, same
 from tests.reference import ReferenceGAN
-
-
-def rows(run: Path) -> list[dict[str, str]]:
-    with (run / "metrics.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 class Counter(Callback):
@@ -99,20 +93,9 @@ def test_training_is_the_literal_algorithm(tmp_path: Path, n_dis: int) -> None:
     reference = ReferenceGAN(
         model.generator, model.discriminator, plain, "bssn", hinge(), 1e-4, (0.5, 0.999)
     )
-    Trainer(
-        max_steps=3,
-        max_epochs=-1,
-        accelerator="cpu",
-        precision="64-true",
-        log_every_n_steps=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-        check_val_every_n_epoch=None,
-        default_root_dir=tmp_path,
-    ).fit(model, datamodule=digits(batch_size=4))
+    bare_trainer(tmp_path, max_steps=3, precision="64-true").fit(
+        model, datamodule=digits(batch_size=4)
+    )
     assert len(seen) == 3
     for images, latents in seen:
         reference.iteration(images, latents)
@@ -177,19 +160,7 @@ def test_a_model_built_in_python_is_saved_and_loaded(tmp_path: Path) -> None:
         }
 
     model = GAN(**build())
-    trainer = Trainer(
-        max_steps=2,
-        max_epochs=-1,
-        log_every_n_steps=1,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        check_val_every_n_epoch=None,
-        use_distributed_sampler=False,
-        default_root_dir=tmp_path,
-    )
+    trainer = bare_trainer(tmp_path, max_steps=2)
     trainer.fit(model, datamodule=digits(batch_size=4))
     trainer.save_checkpoint(tmp_path / "mine.ckpt")
     torch.load(tmp_path / "mine.ckpt", weights_only=True)
@@ -229,84 +200,10 @@ def test_other_subcommands_leave_the_run_as_it_is(
     assert {path: path.read_bytes() for path in files} == before
 
 
-def test_divergence_names_iteration_and_checkpoint_and_overwrites_nothing(
-    gan: Gan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    step = GAN.training_step
-
-    def poisoned(self: GAN, batch: TrainingBatch, batch_idx: int) -> None:
-        if self.global_step == 4:
-            with torch.no_grad():
-                next(self.generator.parameters()).fill_(float("nan"))
-        step(self, batch, batch_idx)
-
-    monkeypatch.setattr(GAN, "training_step", poisoned)
-    with pytest.raises(TrainingDiverged) as error:
-        gan("--trainer.log_every_n_steps", "6")
-    message = str(error.value)
-    assert "iteration 5, discriminator_loss=nan" in message
-    assert "last.ckpt" in message
-    checkpoint = last(tmp_path / "run")
-    assert checkpoint["global_step"] == 3
-    state = checkpoint["state_dict"]
-    assert isinstance(state, dict)
-    assert all(value.isfinite().all() for value in state.values())
-
-
-@pytest.mark.parametrize("step", [4, 6], ids=["validation", "end"])
-def test_weights_that_diverge_after_a_finite_loss_are_not_saved(
-    gan: Gan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
-) -> None:
-    """Neither as last.ckpt nor, by the validation at step 4, as best.ckpt."""
-    train = GAN.training_step
-
-    def poisoned(self: GAN, batch: TrainingBatch, batch_idx: int) -> None:
-        train(self, batch, batch_idx)
-        if self.global_step == step:
-            with torch.no_grad():
-                next(self.discriminator.parameters()).fill_(float("nan"))
-
-    monkeypatch.setattr(GAN, "training_step", poisoned)
-    with pytest.raises(TrainingDiverged, match=f"weights after iteration {step} are NaN"):
-        gan("--checkpoints.every_n_steps", "2")
-    assert last(tmp_path / "run")["global_step"] == {4: 2, 6: 4}[step]
-    assert (tmp_path / "run" / "checkpoints" / "best.ckpt").exists() == (step == 6)
-
-
-def test_a_run_killed_at_a_validation_repeats_it(
-    gan: Gan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    gan(folder="whole")
-    with monkeypatch.context() as patch:
-        patch.setattr(GAN, "validation_step", lambda *args: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            gan("--checkpoints.every_n_steps", "2", folder="killed")
-    assert last(tmp_path / "killed")["global_step"] == 2  # not 4, whose validation failed
-    cli.run(["fit", "--run", str(tmp_path / "killed"), "--ckpt_path", "last"])
-    assert rows(tmp_path / "whole") == rows(tmp_path / "killed")
-
-
 def test_iterations_of_a_training_step_divide_the_validation_interval(gan: Gan) -> None:
     with pytest.raises(UserError, match="val_check_interval 4 is no multiple of the 3"):
         gan("--model.iterations_per_batch", "3")
     assert gan("--model.iterations_per_batch", "2", folder="two").trainer.global_step == 6
-
-
-def test_a_config_of_a_resumed_run_starts_a_new_run(gan: Gan, tmp_path: Path) -> None:
-    gan("--trainer.max_steps", "3")
-    run = str(tmp_path / "run")
-    cli.run(["fit", "--run", run, "--ckpt_path", "last", "--trainer.max_steps", "6"])
-    other = str(tmp_path / "other")
-    fresh = cli.run(["fit", "--config", f"{run}/config.yaml", "--run", other])
-    assert fresh.config.fit.ckpt_path is None
-    assert [row["step"] for row in rows(Path(other))] == ["2", "4", "6"]
-
-
-def test_a_checkpoint_of_another_architecture_is_refused(gan: Gan, tmp_path: Path) -> None:
-    gan()
-    path = str(tmp_path / "run" / "checkpoints" / "last.ckpt")
-    with pytest.raises(UserError, match=r"another architecture: .*\(2,\) there and \(4,\) here"):
-        gan("--ckpt_path", path, "--model.discriminator.width", "4", folder="other")
 
 
 def test_a_generator_of_another_value_range_is_refused(
@@ -315,36 +212,6 @@ def test_a_generator_of_another_value_range_is_refused(
     monkeypatch.setattr(CNNGenerator, "value_range", (0.0, 1.0))
     with pytest.raises(UserError, match=r"pixels in \(0.0, 1.0\), but --data has them in \(-1.0"):
         gan()
-
-
-def test_a_folder_that_holds_a_run_is_not_overwritten(gan: Gan) -> None:
-    gan()
-    with pytest.raises(UserError, match="holds a run already"):
-        gan()
-
-
-@pytest.mark.parametrize("options", [[], ["--model.n_dis", "3"]], ids=["n_dis 1", "n_dis 3"])
-def test_training_longer_is_as_if_never_stopped(
-    gan: Gan, tmp_path: Path, options: list[str]
-) -> None:
-    """A finished run goes on from its own config, in a folder with another seed's random state."""
-    gan(*options, folder="whole")
-    gan(*options, "--trainer.max_steps", "3", folder="parts")
-    torch.manual_seed(99)
-    parts = str(tmp_path / "parts")
-    cli.run(["fit", "--run", parts, "--ckpt_path", "last", "--trainer.max_steps", "6"])
-    whole, together = last(tmp_path / "whole"), last(tmp_path / "parts")
-    for key in ("state_dict", "optimizer_states", "global_step"):
-        assert same(whole[key], together[key]), key
-    assert rows(tmp_path / "whole") == rows(tmp_path / "parts")
-
-
-def test_another_seed_is_another_run(gan: Gan, tmp_path: Path) -> None:
-    """So that the equalities above say something."""
-    gan(folder="one")
-    gan("--seed_everything", "1", folder="two")
-    assert not same(last(tmp_path / "one")["state_dict"], last(tmp_path / "two")["state_dict"])
-    assert rows(tmp_path / "one") != rows(tmp_path / "two")
 
 
 def test_user_loggers_come_beside_the_csv(gan: Gan, tmp_path: Path) -> None:
