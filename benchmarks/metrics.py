@@ -27,17 +27,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-from gan_lightning.metrics.base import FeatureExtractor, file_sha256
-from gan_lightning.metrics.digits_network import digits
-from gan_lightning.metrics.frechet import Gaussian, Moments, frechet_distance
-from gan_lightning.metrics.generated import GeneratedImages
-from gan_lightning.metrics.images import NoiseImages
-from gan_lightning.metrics.inception_score import InceptionScore
-from gan_lightning.metrics.inception_v3 import inception
-from gan_lightning.metrics.protocol import monitor, paper
-from gan_lightning.metrics.scoring import Judge
-from gan_lightning.metrics.train_digits import digit_images
+from gan_lightning.extractors.base import FeatureExtractor, file_sha256
+from gan_lightning.extractors.digits import digits
+from gan_lightning.extractors.inception import inception
+from gan_lightning.extractors.train_digits import digit_images
 from gan_lightning.networks import CNNGenerator
+from gan_lightning.scores.fid import Gaussian, Moments, frechet_distance
+from gan_lightning.scores.generated import GeneratedImages
+from gan_lightning.scores.inception_score import InceptionScore
+from gan_lightning.scores.protocol import monitor, paper
+from gan_lightning.scores.scoring import Judge
+from gan_lightning.scores.sources import NoiseImages
 from tests.callbacks import runs
 
 Array = NDArray[np.float64]

@@ -8,9 +8,9 @@ from typing import Any
 import jsonargparse
 
 from gan_lightning import data as datasets
-from gan_lightning.metrics.evaluate import evaluate
-from gan_lightning.metrics.train_classifier import train_extractor
+from gan_lightning.extractors.train_classifier import train_extractor
 from gan_lightning.parser import Parser
+from gan_lightning.scores.evaluate import evaluate
 
 
 def prepare(data: datasets.ImageData, processes: int = 0, verify: bool = False) -> None:

@@ -10,13 +10,15 @@ import pytest
 from tests.conftest import ROOT
 
 PACKAGE = ROOT / "gan_lightning"
-LEAVES = {"errors", "streams"}  # what every room may use
-ALLOWED = {
+LEAVES = {"errors", "streams", "files", "distributed"}  # what every room may use
+ALLOWED: dict[str, set[str]] = {
     "networks": set(),
     "losses": set(),
     "normalization": set(),
-    "data": set(),
-    "metrics": set(),
+    "image_files": set(),
+    "data": {"image_files"},
+    "extractors": {"image_files"},
+    "scores": {"extractors", "image_files"},
     "images": {"networks"},
     "checkpointing": set(),
     "optim": set(),
@@ -35,7 +37,7 @@ ALLOWED = {
         "images",
         "optim",
     },
-    "callbacks": {"gan", "logger", "metrics", "images", "networks", "data"},
+    "callbacks": {"gan", "logger", "extractors", "scores", "images", "networks", "data"},
 }
 
 

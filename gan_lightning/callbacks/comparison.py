@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gan_lightning.metrics.images import ArrayImages
-from gan_lightning.metrics.scoring import Result
-from gan_lightning.metrics.statistics import Real
+from gan_lightning.scores.scoring import Result
+from gan_lightning.scores.sources import ArrayImages
+from gan_lightning.scores.statistics import Real
 from gan_lightning.streams import stream
 
 if TYPE_CHECKING:

@@ -15,18 +15,18 @@ from lightning.pytorch.callbacks import Callback
 from gan_lightning.callbacks.checkpoints import checkpoint_folder
 from gan_lightning.callbacks.comparison import Row, held_out, table
 from gan_lightning.callbacks.ema import GeneratorAverage
+from gan_lightning.distributed import on_first
 from gan_lightning.errors import UserError
+from gan_lightning.extractors.base import FeatureExtractor, option
+from gan_lightning.extractors.inception import inception
 from gan_lightning.gan import GAN
 from gan_lightning.logger import MetricsCSV
-from gan_lightning.metrics.base import FeatureExtractor, option
-from gan_lightning.metrics.distributed import on_first
-from gan_lightning.metrics.generated import GeneratedImages
-from gan_lightning.metrics.images import NoiseImages
-from gan_lightning.metrics.inception_v3 import inception
-from gan_lightning.metrics.protocol import Protocol, monitor
-from gan_lightning.metrics.samples import SampleScore
-from gan_lightning.metrics.scoring import Judge, Result
-from gan_lightning.metrics.statistics import RealStatistics
+from gan_lightning.scores.generated import GeneratedImages
+from gan_lightning.scores.protocol import Protocol, monitor
+from gan_lightning.scores.samples import SampleScore
+from gan_lightning.scores.scoring import Judge, Result
+from gan_lightning.scores.sources import NoiseImages
+from gan_lightning.scores.statistics import RealStatistics
 
 if TYPE_CHECKING:
     from gan_lightning.data import ImageData

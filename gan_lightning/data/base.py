@@ -27,10 +27,10 @@ from gan_lightning.data.loading import (
     to_batch,
 )
 from gan_lightning.data.options import at_least
+from gan_lightning.data.preparation.preparing import prepare
+from gan_lightning.data.preparation.source import Source
 from gan_lightning.data.prepared import Prepared, open_prepared
-from gan_lightning.data.preparing import prepare
 from gan_lightning.data.sampling import Draw, Epochs, Replacement
-from gan_lightning.data.source import Source
 from gan_lightning.errors import UserError
 
 Split = Literal["train", "test"]

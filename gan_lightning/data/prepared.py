@@ -7,7 +7,6 @@ what they must hash to. The folder appears under its name only when it is comple
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass, field
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gan_lightning.errors import UserError
+from gan_lightning.files import sha256
 
 IMAGES, LABELS, MANIFEST = "images.npy", "labels.npy", "manifest.json"
 
@@ -210,9 +210,3 @@ def _fingerprint(manifest: Manifest) -> str:
     return (
         f"{manifest.dataset} {manifest.split}; {manifest.preprocessing}; sha256:{manifest.sha256}"
     )
-
-
-def sha256(path: Path) -> str:
-    """Returns the SHA-256 of a file, as ``sha256sum`` prints it."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -19,11 +19,11 @@ from torch.optim import Adam
 from gan_lightning.callbacks import Checkpoints
 from gan_lightning.callbacks.evaluation import Evaluation
 from gan_lightning.data import digits as digits_data
+from gan_lightning.extractors.digits import digits
 from gan_lightning.gan import GAN
 from gan_lightning.logger import MetricsCSV
-from gan_lightning.metrics.digits_network import digits
-from gan_lightning.metrics.protocol import monitor
 from gan_lightning.networks import CNNDiscriminator, CNNGenerator
+from gan_lightning.scores.protocol import monitor
 
 SHAPE = (1, 16, 16)
 PROTOCOL = monitor(is_images=150, fid_generated=150, fid_real=1000)

@@ -16,7 +16,7 @@ from torch import Tensor
 from gan_lightning.callbacks.ema import GeneratorAverage
 from gan_lightning.errors import UserError
 from gan_lightning.gan import GAN
-from gan_lightning.metrics.generated import GeneratedImages
+from gan_lightning.scores.generated import GeneratedImages
 from tests.callbacks import runs
 
 pytestmark = pytest.mark.filterwarnings(

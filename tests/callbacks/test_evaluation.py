@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,11 @@ from torch import Tensor
 from gan_lightning.callbacks.ema import GeneratorAverage
 from gan_lightning.callbacks.evaluation import Evaluation
 from gan_lightning.errors import UserError
-from gan_lightning.metrics.digits_network import digits
-from gan_lightning.metrics.inception_v3 import inception
-from gan_lightning.metrics.manifolds import precision_recall
-from gan_lightning.metrics.protocol import paper
-from gan_lightning.metrics.scoring import Judge, Result
+from gan_lightning.extractors.digits import digits
+from gan_lightning.extractors.inception import inception
+from gan_lightning.scores.precision_recall import precision_recall
+from gan_lightning.scores.protocol import paper
+from gan_lightning.scores.scoring import Judge, Result
 from tests.callbacks import runs
 
 ROOT = Path(__file__).parents[2]
@@ -211,7 +212,8 @@ def test_a_cache_in_a_file_is_found_before_training(tmp_path: Path) -> None:
 def test_images_of_another_size_are_found_before_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gan_lightning.metrics.digits_network.IMAGE_SHAPE", (1, 8, 8))
+    room = import_module("gan_lightning.extractors.digits")  # not the class of that name
+    monkeypatch.setattr(room, "IMAGE_SHAPE", (1, 8, 8))
     with pytest.raises(UserError, match="judges 1 x 8 x 8"):
         runs.fit(tmp_path, [runs.evaluation(), NeverTrains()])
 
@@ -250,7 +252,7 @@ def test_two_processes_score_their_first_generator_as_one_process_would(tmp_path
             "monitor",
             [],
         ),
-        (["--evaluation.extractor=tests.metrics.small.projection"], "projection", "monitor", []),
+        (["--evaluation.extractor=tests.scores.small.projection"], "projection", "monitor", []),
         (
             ["--evaluation.protocol=literature", "--evaluation.metrics=[kid, ms_ssim]"],
             "inception",

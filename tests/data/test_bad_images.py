@@ -131,7 +131,7 @@ def test_labels_stay_with_their_images(
     tmp_path: Path, bad: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whichever are bad: image i of class i is as bright as its class."""
-    monkeypatch.setattr("gan_lightning.data.writing.BLOCK_IMAGES", 3)
+    monkeypatch.setattr("gan_lightning.data.preparation.writing.BLOCK_IMAGES", 3)
     images = {f"{i}/x.png": np.full((8, 8, 3), 20 * i, np.uint8) for i in range(10)}
     formats.write_folder(tmp_path, images)
     for i in bad:

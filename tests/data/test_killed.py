@@ -18,7 +18,8 @@ import numpy as np
 import pytest
 from tqdm import tqdm
 
-from gan_lightning.data import blocks, folder, prepare, verify
+from gan_lightning.data import folder, prepare, verify
+from gan_lightning.data.preparation import blocks
 from gan_lightning.errors import UserError
 from tests.data import formats
 
@@ -28,8 +29,8 @@ BAD = (0, 11, 23)
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gan_lightning.data.writing.BLOCK_IMAGES", 4)
-    monkeypatch.setattr("gan_lightning.data.blocks.FEW_BLOCKS", 0)
+    monkeypatch.setattr("gan_lightning.data.preparation.writing.BLOCK_IMAGES", 4)
+    monkeypatch.setattr("gan_lightning.data.preparation.blocks.FEW_BLOCKS", 0)
 
 
 @pytest.fixture
@@ -165,7 +166,7 @@ def test_a_block_that_was_lost_is_done_again(root: Path, monkeypatch: pytest.Mon
     """After a power failure the journal may know blocks that never reached the disk."""
     prepare(data(root, "undisturbed"))
     with monkeypatch.context() as patch:
-        patch.setattr("gan_lightning.data.writing.Part.finish", _interrupt)
+        patch.setattr("gan_lightning.data.preparation.writing.Part.finish", _interrupt)
         with pytest.raises(KeyboardInterrupt):
             prepare(data(root, "x"))
     part = data(root, "x").prepared_folder("train").with_name("train.part")
@@ -185,7 +186,7 @@ def _interrupt(*_: object) -> None:
 def test_other_images_begin_again(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A part of what has changed since is not gone on with."""
     with monkeypatch.context() as patch:
-        patch.setattr("gan_lightning.data.writing.Part.finish", _interrupt)
+        patch.setattr("gan_lightning.data.preparation.writing.Part.finish", _interrupt)
         with pytest.raises(KeyboardInterrupt):
             prepare(data(root, "x"))
     formats.write_folder(root, {"1/01.png": formats.noise(8, 8, 3, seed=99)})

@@ -56,8 +56,8 @@ def test_the_array_is_plain_numpy(root: Path) -> None:
 def test_several_processes_write_the_same_bytes(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gan_lightning.data.blocks.FEW_BLOCKS", 0)
-    monkeypatch.setattr("gan_lightning.data.writing.BLOCK_IMAGES", 7)
+    monkeypatch.setattr("gan_lightning.data.preparation.blocks.FEW_BLOCKS", 0)
+    monkeypatch.setattr("gan_lightning.data.preparation.writing.BLOCK_IMAGES", 7)
     prepare(data(root), processes=1)
     alone = data(root).fingerprint(), data(root).labels()
     shutil.rmtree(place(root))
@@ -70,8 +70,8 @@ def test_several_processes_while_a_trainer_waits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is sent to other processes is small: not the trainer, nor the network."""
-    monkeypatch.setattr("gan_lightning.data.blocks.FEW_BLOCKS", 0)
-    monkeypatch.setattr("gan_lightning.data.writing.BLOCK_IMAGES", 2)
+    monkeypatch.setattr("gan_lightning.data.preparation.blocks.FEW_BLOCKS", 0)
+    monkeypatch.setattr("gan_lightning.data.preparation.writing.BLOCK_IMAGES", 2)
     formats.write_stl10(tmp_path, monkeypatch)
     formats.expect(monkeypatch, stl10, 5, 4)
     attached = stl10(root=str(tmp_path))
@@ -83,7 +83,7 @@ def test_several_processes_while_a_trainer_waits(
 def test_a_reader_that_cannot_be_sent_fails_at_once(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gan_lightning.data.blocks.FEW_BLOCKS", 0)
+    monkeypatch.setattr("gan_lightning.data.preparation.blocks.FEW_BLOCKS", 0)
     source = data(root).source("train")
     monkeypatch.setattr(folder, "source", lambda *_: replace(source, read=lambda path: path))
     with pytest.raises((AttributeError, pickle.PicklingError)):
@@ -182,7 +182,7 @@ def test_read_only_root(root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 def test_a_prepared_array_needs_no_writing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prepare(data(root))
-    monkeypatch.setattr("gan_lightning.data.preparing.locked", None)
-    monkeypatch.setattr("gan_lightning.data.preparing.write", None)
+    monkeypatch.setattr("gan_lightning.data.preparation.preparing.locked", None)
+    monkeypatch.setattr("gan_lightning.data.preparation.preparing.write", None)
     data(root).prepare_data()
     data(root).setup()

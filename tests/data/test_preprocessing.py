@@ -11,7 +11,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from gan_lightning.data import ImageData, celeba, cifar10, digits, folder, imagenet, mnist, stl10
-from gan_lightning.data.pixels import bilinear, halve
+from gan_lightning.data.preparation.resampling import bilinear, halve
 from tests.data import formats
 from tests.data.formats import Pixels
 

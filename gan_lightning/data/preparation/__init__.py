@@ -1,0 +1,1 @@
+"""How a dataset becomes one array of bytes on disk."""

@@ -1,0 +1,192 @@
+"""An extractor that the user trained on labelled images of their own."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gan_lightning.errors import UserError
+from gan_lightning.extractors.base import FeatureExtractor, fingerprint, option, require_shape
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_FIELDS = {"name", "image_shape", "num_classes", "width", "accuracy", "fingerprint"}
+
+
+class ResidualClassifier(nn.Module):
+    """Residual blocks that double the channels and halve the size, down to 4 pixels or three times.
+
+    Args:
+        image_shape: ``(channels, height, width)``.
+        num_classes: Number of logits.
+        width: Channels of the first block; there are ``width * 2^halvings`` features.
+    """
+
+    def __init__(self, image_shape: tuple[int, int, int], num_classes: int, width: int) -> None:
+        super().__init__()
+        channels, *sides = image_shape
+        halvings = sum(min(sides) >> n >= 8 for n in range(3))
+        widths = [width << n for n in range(halvings + 1)]
+        self.num_features = widths[-1]
+        self.first = nn.Conv2d(channels, width, 3, padding=1, bias=False)
+        self.blocks = nn.Sequential(
+            _Block(width, width, 1), *(_Block(a, b, 2) for a, b in pairwise(widths))
+        )
+        self.norm = nn.BatchNorm2d(widths[-1])
+        self.head = nn.Linear(widths[-1], num_classes)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Features and logits of pixels 0 to 255."""
+        x = self.blocks(self.first(images / 127.5 - 1))
+        features = F.relu(self.norm(x)).mean((2, 3))
+        return features, self.head(features)
+
+
+class _Block(nn.Module):
+    """Batch normalization, ReLU and convolution, twice, beside a shortcut."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.norm1 = nn.BatchNorm2d(inputs)
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        same = inputs == outputs and stride == 1
+        self.shortcut = nn.Identity() if same else nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h: Tensor = self.conv2(F.relu(self.norm2(self.conv1(F.relu(self.norm1(x))))))
+        shortcut: Tensor = self.shortcut(x)
+        return shortcut + h
+
+
+class classifier(FeatureExtractor):
+    """A classifier that ``gan extractor`` trained; its scores bear the name it was given.
+
+    Args:
+        weights: The safetensors file it was saved to.
+    """
+
+    def __init__(self, weights: str) -> None:
+        super().__init__()
+        self.weights = weights
+        self.network: ResidualClassifier | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """The one saved with the weights, which they are checked against."""
+        return self.saved_fingerprint
+
+    def prepare(self) -> None:
+        """Reads the weights and what stands beside them.
+
+        Raises:
+            UserError: If they are missing or damaged.
+        """
+        if self.network is None:
+            facts = _facts(Path(self.weights))
+            self.name = str(facts["name"])
+            self.image_shape: tuple[int, int, int] = tuple(facts["image_shape"])
+            self.num_classes = int(facts["num_classes"])
+            self.accuracy = float(facts["accuracy"])
+            self.saved_fingerprint = str(facts["fingerprint"])
+            self.network = self._read(facts["width"])
+            self.num_features = self.network.num_features
+        super().prepare()
+
+    def _read(self, width: int) -> ResidualClassifier:
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        with torch.device("meta"):  # draws no random numbers
+            network = ResidualClassifier(self.image_shape, self.num_classes, width)
+        try:
+            state = load_file(self.weights)
+            network.load_state_dict(state, assign=True)
+        except (OSError, SafetensorError, RuntimeError) as error:
+            raise _damaged(self.weights, str(error)) from error
+        if fingerprint(self.name, state) != self.saved_fingerprint:
+            raise _damaged(self.weights, "their fingerprint is not the one they were saved with")
+        return network
+
+    def check(self, image_shape: tuple[int, int, int]) -> None:
+        """Raises `UserError` unless the images have the shape it was trained on."""
+        require_shape(self.name, image_shape, self.image_shape)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Features ``(N, F)`` and logits ``(N, K)`` of uint8 images."""
+        assert self.network is not None, "prepare() reads the weights"
+        features, logits = self.network(images.float())
+        return features, logits
+
+
+def save_classifier(
+    path: Path,
+    network: ResidualClassifier,
+    name: str,
+    image_shape: tuple[int, int, int],
+    accuracy: float,
+) -> str:
+    """Saves weights with what is needed to use them.
+
+    Args:
+        path: File to write.
+        network: The trained network.
+        name: Stands in the names of its scores.
+        image_shape: ``(channels, height, width)``.
+        accuracy: On images that it was not trained on, 0 to 1.
+
+    Returns:
+        The fingerprint.
+    """
+    from safetensors.torch import save_file
+
+    state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
+    facts = {
+        "name": name,
+        "image_shape": list(image_shape),
+        "num_classes": network.head.out_features,
+        "width": network.first.out_channels,
+        "accuracy": round(accuracy, 6),
+        "fingerprint": fingerprint(name, state),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(state, path, metadata={"classifier": json.dumps(facts)})
+    return str(facts["fingerprint"])
+
+
+def _facts(path: Path) -> Mapping[str, Any]:
+    """What stands beside the weights, without reading them.
+
+    Raises:
+        UserError: If there is no such file, or it is no classifier's.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise UserError(
+            f"{option('extractor.weights')} {path} is no file: train a classifier with "
+            "`gan extractor`, or choose another extractor"
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            facts: dict[str, Any] = json.loads((file.metadata() or {}).get("classifier", "{}"))
+    except (OSError, SafetensorError, ValueError) as error:
+        raise _damaged(path, str(error)) from error
+    if set(facts) != _FIELDS:
+        raise _damaged(path, "it was not written by `gan extractor`")
+    return facts
+
+
+def _damaged(path: Path | str, reason: str) -> UserError:
+    return UserError(
+        f"cannot use the extractor's weights {path}: {reason}. Copy them anew, or train a "
+        "classifier with `gan extractor`"
+    )

@@ -1,0 +1,23 @@
+"""Scores of generated images: IS, FID and friends, on one process or many.
+
+The names below are what a user types: ``--evaluation.protocol paper``,
+``--evaluation.metrics [kid]``.
+"""
+
+from gan_lightning.scores.kid import kid
+from gan_lightning.scores.ms_ssim import ms_ssim
+from gan_lightning.scores.precision_recall import precision_recall
+from gan_lightning.scores.protocol import Protocol, literature, monitor, paper, sngan
+from gan_lightning.scores.samples import SampleScore
+
+__all__ = [
+    "Protocol",
+    "SampleScore",
+    "kid",
+    "literature",
+    "monitor",
+    "ms_ssim",
+    "paper",
+    "precision_recall",
+    "sngan",
+]

@@ -1,0 +1,141 @@
+"""Laws of the Fréchet distance, and its value against scipy in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.linalg
+import torch
+from numpy.typing import NDArray
+
+from gan_lightning.errors import UserError
+from gan_lightning.scores.fid import Gaussian, Moments, frechet_distance
+
+Array = NDArray[np.float64]
+
+
+def features(n: int, d: int, seed: int, spread: float = 1.0) -> Array:
+    """Positive, skewed, correlated features, as after a ReLU."""
+    rng = np.random.default_rng(seed)
+    scales = np.geomspace(1, 1e-2, d)[:, None]
+    mixing = np.random.default_rng(99).standard_normal((d, d)) * scales
+    noise: Array = spread * rng.standard_normal((n, d)) @ mixing
+    return np.maximum(noise + 0.4 + 0.1 * seed, 0)
+
+
+def gaussian(x: Array) -> Gaussian:
+    moments = Moments(x.shape[1])
+    for chunk in np.array_split(x, 5):
+        moments.update(torch.from_numpy(chunk))
+    return moments.gaussian()
+
+
+def by_sqrtm(x: Array, y: Array) -> float:
+    """The definition, with scipy's matrix square root."""
+    a, b = np.cov(x, rowvar=False), np.cov(y, rowvar=False)
+    root = scipy.linalg.sqrtm(a @ b)
+    shift = x.mean(0) - y.mean(0)
+    return float(shift @ shift + np.trace(a + b - 2 * root.real))
+
+
+def by_samples(x: Array, y: Array) -> float:
+    """The definition through the centred samples: exact where covariances are singular."""
+    a, b = (z - z.mean(0) for z in (x, y))
+    a, b = a / np.sqrt(len(a) - 1), b / np.sqrt(len(b) - 1)
+    shift = x.mean(0) - y.mean(0)
+    roots = scipy.linalg.svdvals(a @ b.T)
+    return float(shift @ shift + (a**2).sum() + (b**2).sum() - 2 * roots.sum())
+
+
+@pytest.mark.parametrize(("n", "m"), [(600, 500), (4000, 150)])
+def test_matches_scipy_with_more_samples_than_features(n: int, m: int) -> None:
+    x, y = features(n, 100, 1), features(m, 100, 2, spread=1.3)
+    assert frechet_distance(gaussian(x), gaussian(y)) == pytest.approx(by_sqrtm(x, y), rel=1e-6)
+
+
+@pytest.mark.parametrize(("n", "m"), [(40, 30), (30, 400), (400, 30), (2, 2), (100, 101)])
+def test_matches_scipy_with_fewer_samples_than_features(n: int, m: int) -> None:
+    x, y = features(n, 100, 1), features(m, 100, 2, spread=1.3)
+    # Far below 1e-6: the roots of rounding errors would show at 1e-8.
+    assert frechet_distance(gaussian(x), gaussian(y)) == pytest.approx(by_samples(x, y), rel=1e-11)
+
+
+def test_matches_scipy_where_features_never_vary() -> None:
+    x, y = features(300, 50, 1), features(300, 50, 2)
+    x[:, :20] = 0
+    y[:, 10:30] = 3
+    assert frechet_distance(gaussian(x), gaussian(y)) == pytest.approx(by_samples(x, y), rel=1e-6)
+
+
+def test_matches_scipy_for_few_images_repeated() -> None:
+    x, y = features(300, 50, 1), np.tile(features(10, 50, 2), (30, 1))
+    assert frechet_distance(gaussian(x), gaussian(y)) == pytest.approx(by_samples(x, y), rel=1e-6)
+
+
+@pytest.mark.parametrize("n", [2, 30, 300])
+def test_identical_sets_are_at_distance_zero_or_a_rounding_error_more(n: int) -> None:
+    x = gaussian(features(n, 50, 1))
+    assert 0 <= frechet_distance(x, x) < 1e-10 * float(x.covariance.trace())
+
+
+def test_is_symmetric() -> None:
+    x, y = gaussian(features(200, 50, 1)), gaussian(features(30, 50, 2))
+    assert frechet_distance(x, y) == pytest.approx(frechet_distance(y, x), rel=1e-10)
+
+
+def test_a_shift_adds_its_squared_length_and_nothing_else() -> None:
+    x, shift = features(200, 20, 1), np.full(20, 0.5)
+    assert frechet_distance(gaussian(x), gaussian(x + shift)) == pytest.approx(5.0, rel=1e-9)
+
+
+def test_scaling_by_c_multiplies_each_standard_deviation() -> None:
+    x = features(200, 20, 1)
+    x -= x.mean(0)
+    expected = (3 - 1) ** 2 * np.trace(np.cov(x, rowvar=False))
+    assert frechet_distance(gaussian(x), gaussian(3 * x)) == pytest.approx(expected, rel=1e-9)
+
+
+def test_moments_are_those_of_numpy_whatever_the_batches() -> None:
+    x = features(97, 20, 1)
+    got = gaussian(x)
+    assert got.n == 97
+    np.testing.assert_allclose(got.mean, x.mean(0), rtol=1e-13)
+    np.testing.assert_allclose(got.covariance, np.cov(x, rowvar=False), atol=1e-14)
+
+
+def test_moments_of_float32_features_are_added_in_float64() -> None:
+    x = torch.full((1000, 1), 0.1, dtype=torch.float32)
+    moments = Moments(1)
+    for _ in range(20):
+        moments.update(x)
+    assert moments.total.dtype == torch.float64
+    assert float(moments.total) == pytest.approx(20_000 * float(x[0, 0]), rel=1e-14)
+
+
+def test_memory_of_moments_does_not_grow_with_images() -> None:
+    moments = Moments(8)
+    before = sum(t.nbytes for t in (moments.n, moments.total, moments.products))
+    for _ in range(50):
+        moments.update(torch.rand(64, 8))
+    after = sum(t.nbytes for t in (moments.n, moments.total, moments.products))
+    assert before == after
+
+
+def test_one_image_has_no_covariance() -> None:
+    moments = Moments(3)
+    moments.update(torch.ones(1, 3))
+    with pytest.raises(UserError, match="at least 2 images"):
+        moments.gaussian()
+
+
+def test_moments_of_different_extractors_cannot_be_compared() -> None:
+    x, y = gaussian(features(50, 10, 1)), gaussian(features(50, 11, 1))
+    with pytest.raises(UserError, match="different extractors"):
+        frechet_distance(x, y)
+
+
+def test_features_that_are_nan_give_an_error_and_no_number() -> None:
+    x = features(50, 10, 1)
+    x[3, 4] = np.nan
+    with pytest.raises(UserError, match="NaN"):
+        frechet_distance(gaussian(x), gaussian(features(50, 10, 2)))

@@ -1,0 +1,175 @@
+"""Scores as a whole: what stands in a result, and that processes and training don't matter."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from gan_lightning.errors import UserError
+from gan_lightning.scores.generated import GeneratedImages
+from gan_lightning.scores.kid import kid
+from gan_lightning.scores.protocol import monitor
+from gan_lightning.scores.scoring import Judge
+from gan_lightning.scores.sources import ArrayImages
+from tests.scores import processes
+from tests.scores.processes import CPU, EMPTY, UNEVEN, TinyGenerator, judge, scores
+from tests.scores.small import SHAPE, projection, random_images
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_result_names_extractor_protocol_counts_and_data() -> None:
+    subject = judge(120, None)
+    real = subject.statistics(random_images(200), "small", CPU)
+    result = subject.score(ArrayImages(random_images(120, seed=1)), real, CPU, prefix="ema_")
+    assert set(result.scores) == {
+        f"ema_projection_{name}"
+        for name in ("fid", "is_mean", "is_std", "kid", "kid_std", "precision", "recall", "ms_ssim")
+    }
+    assert result.counts == {
+        "fid_real": 150,
+        "fid_generated": 115,
+        "is_images": 120,
+        "is_splits": 10,
+        "kid_count": 120,
+        "precision_recall_count": 120,
+        "ms_ssim_count": 50,
+    }
+    assert result.facts == {
+        "protocol": "modified monitor",
+        "extractor": "projection",
+        "extractor_fingerprint": projection().fingerprint,
+        "real": "small",
+    }
+    assert all(isinstance(value, float) for value in result.scores.values())
+    assert json.loads(json.dumps(result.to_dict())) == result.to_dict()
+
+
+def test_one_pass_of_the_extractor_serves_all_scores() -> None:
+    subject = judge(120, None)
+    real = subject.statistics(random_images(200), "small", CPU)
+    assert isinstance(subject.extractor, projection)
+    subject.extractor.seen = 0
+    subject.score(ArrayImages(random_images(130)), real, CPU)
+    assert subject.extractor.seen == 120
+
+
+def test_too_few_images_are_refused() -> None:
+    subject = judge(120, None)
+    real = subject.statistics(random_images(200), "small", CPU)
+    with pytest.raises(UserError, match="119 images are too few"):
+        subject.score(ArrayImages(random_images(119)), real, CPU)
+
+
+def test_broken_images_give_an_error_and_no_number() -> None:
+    subject = judge(120, None)
+    real = subject.statistics(random_images(200), "small", CPU)
+    source = GeneratedImages(TinyGenerator(0, broken_from=1.5), 120, 3, CPU)
+    with pytest.raises(UserError, match=r"of 120 images [1-9]\d* hold NaN"):
+        subject.score(source, real, CPU)
+
+
+class Loud(TinyGenerator):
+    """Its pixels go from -3 to 3."""
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return 3 * super().forward(z)
+
+
+def test_images_out_of_range_give_an_error_and_no_number() -> None:
+    subject = judge(120, None)
+    real = subject.statistics(random_images(200), "small", CPU)
+    with pytest.raises(UserError, match="120 hold values out of range"):
+        subject.score(GeneratedImages(Loud(0), 120, 3, CPU), real, CPU)
+
+
+def test_imported_moments_cannot_serve_scores_of_features(tmp_path: Path) -> None:
+    np.savez(tmp_path / "stats.npz", mu=np.zeros(12), sigma=np.eye(12))
+    extractor = projection()
+    extractor.name = "inception"
+    Judge(extractor, monitor(), (), None, tmp_path / "stats.npz", 100).prepare(SHAPE)
+    with pytest.raises(UserError, match="kid and precision_recall"):
+        Judge(extractor, monitor(), [kid()], None, tmp_path / "stats.npz", 100).prepare(SHAPE)
+
+
+def test_generating_leaves_the_generator_and_the_random_state_alone() -> None:
+    generator = TinyGenerator(1).train()
+    generator.norm.momentum = None
+    state = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
+    before = torch.random.get_rng_state()
+    source = GeneratedImages(generator, 64, 3, CPU)
+    first = source.block(0, 64)[0]
+    assert torch.equal(first, source.block(0, 64)[0])
+    assert generator.training
+    assert generator.norm.training
+    assert all(torch.equal(state[k], v) for k, v in generator.state_dict().items())
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_other_weights_are_used_only_while_generating() -> None:
+    generator = TinyGenerator(0)
+    own = GeneratedImages(generator, 8, 3, CPU).block(0, 8)[0]
+    source = GeneratedImages(generator, 8, 3, CPU, {"matrix": -generator.matrix.detach()})
+    assert torch.equal(source.block(0, 8)[0], 255 - own)
+    assert torch.equal(GeneratedImages(generator, 8, 3, CPU).block(0, 8)[0], own)
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What three processes say."""
+    folder = tmp_path_factory.mktemp("processes")
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-m", processes.__name__, str(rank), "3", str(folder)], cwd=ROOT
+        )
+        for rank in range(3)
+    ]
+    assert [worker.wait(timeout=120) for worker in workers] == [0, 0, 0]
+    return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(3)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("case", "count"), [("uneven", UNEVEN), ("empty", EMPTY)])
+def test_the_number_of_processes_changes_no_score(
+    three: list[dict[str, Any]], case: str, count: int
+) -> None:
+    alone = scores(count, rank=0)
+    for got in three:
+        assert got[case] == pytest.approx(alone, rel=1e-9, abs=1e-12)
+    assert three[0][case] == three[1][case] == three[2][case]
+    assert three[0]["again"] == pytest.approx(three[0]["uneven"], rel=1e-12)
+
+
+@pytest.mark.slow
+def test_what_fails_on_one_process_fails_on_all_with_one_message(
+    three: list[dict[str, Any]],
+) -> None:
+    assert three[0]["invalid"] == three[1]["invalid"] == three[2]["invalid"]
+    assert "hold NaN" in three[0]["invalid"]
+    assert [got["unreadable"] for got in three] == ["the disk failed"] * 3
+
+
+@pytest.mark.slow
+def test_processes_agree_on_failures(three: list[dict[str, Any]]) -> None:
+    bug = "RuntimeError another process failed with KeyError: 'bug'"
+    here = "KeyError 'bug'"
+    users = ["UserError first", "UserError second", "UserError second"]
+    expected = [
+        [
+            users[0],
+            here if rank == 0 else bug,
+            users[1],
+            here if rank == 1 else bug,
+            users[2],
+            "done",
+        ]
+        for rank in range(3)
+    ]
+    assert [got["agreement"] for got in three] == expected
