@@ -52,7 +52,7 @@ def test_everything_counts_generator_updates(
     gan: Gan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_dis: str, precision: str
 ) -> None:
     counter = Counter()
-    monkeypatch.setattr(cli, "SavePredictions", lambda: counter)
+    monkeypatch.setattr(cli.training, "SavePredictions", lambda: counter)
     precise = PRECISIONS[precision].split()
     command = gan("--model.n_dis", n_dis, *precise, "--checkpoints.keep_every_n_steps", "2")
     assert counter.batches == [1, 2, 3, 4, 5, 6]

@@ -16,11 +16,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.utilities import rank_zero_info
 
 from gan_lightning.callbacks.intervals import crossed, ends, validates
-
-
-def checkpoint_folder(run: str | Path) -> Path:
-    """Where the checkpoints of a run are."""
-    return Path(run) / "checkpoints"
+from gan_lightning.run_folder import LAST, checkpoint_folder
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -90,7 +86,7 @@ class Checkpoints(Checkpoint):
 
     def save_last(self, trainer: Trainer) -> None:
         """Saves ``last.ckpt`` now."""
-        path = checkpoint_folder(trainer.default_root_dir) / "last.ckpt"
+        path = checkpoint_folder(trainer.default_root_dir) / LAST
         trainer.save_checkpoint(path)
         self.last_model_path = str(path)
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
-from gan_lightning.callbacks.checkpoints import checkpoint_folder
 from gan_lightning.callbacks.comparison import Row, held_out, table
 from gan_lightning.callbacks.ema import GeneratorAverage
 from gan_lightning.distributed import on_first
@@ -21,6 +20,7 @@ from gan_lightning.extractors.base import FeatureExtractor, option
 from gan_lightning.extractors.inception import inception
 from gan_lightning.gan import GAN
 from gan_lightning.logger import MetricsCSV
+from gan_lightning.run_folder import BEST, SCORES, checkpoint_folder
 from gan_lightning.scores.generated import GeneratedImages
 from gan_lightning.scores.protocol import Protocol, monitor
 from gan_lightning.scores.samples import SampleScore
@@ -123,7 +123,7 @@ class Evaluation(Callback):
         if not self._improved or _is_trial(trainer):
             return
         self._improved = False
-        trainer.save_checkpoint(checkpoint_folder(trainer.default_root_dir) / "best.ckpt")
+        trainer.save_checkpoint(checkpoint_folder(trainer.default_root_dir) / BEST)
         if trainer.is_global_zero:
             best = {"step": trainer.global_step, "score": self._lowest}
             _best_note(trainer).write_text(json.dumps(best) + "\n")
@@ -146,7 +146,7 @@ class Evaluation(Callback):
         module.log_dict(scores, logger=False, sync_dist=True)
         step = self._step(trainer)
         if trainer.is_global_zero and not _is_trial(trainer):
-            _append(Path(trainer.default_root_dir, "scores.jsonl"), step, [r.result for r in rows])
+            _append(Path(trainer.default_root_dir, SCORES), step, [r.result for r in rows])
         if trainer.state.fn != "fit":
             # Loggers would take this for step 0 of a new run, so it is only printed and appended.
             self._print(trainer, rows)

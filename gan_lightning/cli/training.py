@@ -1,10 +1,8 @@
-"""The ``gan`` command: LightningCLI with a folder for each run and errors in one sentence."""
+"""``gan fit|validate|test|predict``: LightningCLI with a folder for each run."""
 
 from __future__ import annotations
 
-import logging
 import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,13 +20,12 @@ from gan_lightning.callbacks import (
     SampleGrid,
     SavePredictions,
 )
-from gan_lightning.commands import COMMANDS, SUMMARY, run_command
+from gan_lightning.cli.arguments import SUBCOMMANDS, checkpoint_path, with_run_folder
+from gan_lightning.cli.commands import SUMMARY
+from gan_lightning.cli.parser import Parser
 from gan_lightning.data import ImageData
-from gan_lightning.errors import UserError
 from gan_lightning.gan import GAN
 from gan_lightning.logger import MetricsCSV
-from gan_lightning.parser import Parser
-from gan_lightning.run_folder import SUBCOMMANDS, checkpoint_path, with_run_folder
 
 TRAINER_DEFAULTS: dict[str, Any] = {
     # The whole run is one epoch of positions; see gan_lightning.data.
@@ -154,45 +151,3 @@ def run(args: Sequence[str] | None = None) -> GANCommand:
         auto_configure_optimizers=False,
         args=None if args is None else with_run_folder(args),
     )
-
-
-def main(args: Sequence[str] | None = None) -> None:
-    """Runs ``gan``; a user's mistake ends in one message and exit code 2."""
-    _quiet()
-    arguments = sys.argv[1:] if args is None else list(args)
-    try:
-        if arguments and arguments[0] in COMMANDS:
-            run_command(arguments[0], arguments[1:])
-        else:
-            run(args)
-    except Exception as error:
-        mistake = _mistake(error)
-        if mistake is None:
-            raise
-        sys.stderr.write(f"gan: error: {mistake}\n")
-        raise SystemExit(mistake.exit_code) from None
-
-
-def _mistake(error: BaseException | None) -> UserError | None:
-    """The user's mistake behind an error; jsonargparse wraps what a class's constructor raises."""
-    while error is not None and not isinstance(error, UserError):
-        error = error.__cause__ or error.__context__
-    return error
-
-
-def _quiet() -> None:
-    """Silences advice that does not apply here, and warnings that Lightning gives itself."""
-    for message in (
-        ".*does not have many workers.*",
-        ".*isinstance.treespec, LeafSpec.*",
-        ".*Couldn't infer the batch indices.*",
-        ".*LightningCLI's args parameter.*",
-    ):
-        warnings.filterwarnings("ignore", message)
-    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
-        lambda record: "litlogger" not in record.getMessage()
-    )
-
-
-if __name__ == "__main__":
-    main()

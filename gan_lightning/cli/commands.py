@@ -8,8 +8,8 @@ from typing import Any
 import jsonargparse
 
 from gan_lightning import data as datasets
+from gan_lightning.cli.parser import Parser
 from gan_lightning.extractors.train_classifier import train_extractor
-from gan_lightning.parser import Parser
 from gan_lightning.scores.evaluate import evaluate
 
 
