@@ -40,7 +40,7 @@ FORMS = {
     "--model.norm bsn": ("bsn", 1.0),
     "--model.norm none": ("none", None),
     "--model.norm torch.nn.utils.parametrizations.spectral_norm": ("spectral_norm", None),
-    "--model.norm tests.test_cli.my_norm": ("my_norm", None),
+    "--model.norm tests.cli.test_options.my_norm": ("my_norm", None),
 }
 
 
@@ -56,7 +56,7 @@ def test_norm_forms(parsed: Parsed, form: str) -> None:
 
 
 def test_norms_by_import_path_are_applied(parsed: Parsed) -> None:
-    command = parsed("--model.norm", "tests.test_cli.my_norm")
+    command = parsed("--model.norm", "tests.cli.test_options.my_norm")
     layers = [m for m in command.model.discriminator.modules() if hasattr(m, "mine")]
     assert len(layers) == 8
     command = parsed("--model.norm", "torch.nn.utils.parametrizations.spectral_norm")
