@@ -5,10 +5,11 @@ Every function is a plain call in a single process. In a process group, all proc
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from torch import distributed
+import torch
+from torch import Tensor, distributed
 
 from gan_lightning.errors import UserError
 
@@ -25,6 +26,22 @@ def rank_and_world() -> tuple[int, int]:
     if not in_group():
         return 0, 1
     return distributed.get_rank(), distributed.get_world_size()
+
+
+def average_(tensors: Sequence[Tensor]) -> None:
+    """Replaces tensors by their means over all processes, in place, in one exchange.
+
+    Args:
+        tensors: Of one type and on one device; the same shapes on every process.
+    """
+    if not tensors or rank_and_world()[1] == 1:
+        return
+    flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
+    distributed.all_reduce(flat)
+    flat /= rank_and_world()[1]
+    parts = flat.split([tensor.numel() for tensor in tensors])
+    for tensor, mean in zip(tensors, parts, strict=True):
+        tensor.copy_(mean.view_as(tensor))
 
 
 def on_first(action: Callable[[], T]) -> T:

@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, Protocol
 
 import torch
 from lightning.pytorch import LightningModule
-from lightning.pytorch.cli import OptimizerCallable
-from lightning.pytorch.core.optimizer import LightningOptimizer
-from lightning.pytorch.utilities import rank_zero_info
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
-from torch.optim import Optimizer
 
 from gan_lightning.checkpointing import is_plain, require_same_architecture
 from gan_lightning.divergence import LossWatch, check_weights
 from gan_lightning.errors import UserError
-from gan_lightning.graph import GraphedIteration, Iterate
 from gan_lightning.images import images_at
+from gan_lightning.loop import Loop, require_known_strategy, why_no_graph
 from gan_lightning.losses import Objective, hinge
 from gan_lightning.networks import CNNDiscriminator, CNNGenerator, Generator
-from gan_lightning.normalization import Norm, none, normalize_, refresh_, sn
+from gan_lightning.networks.base import ImageShape, build, require_same_classes
+from gan_lightning.normalization import Norm, none, normalize_, sn
 from gan_lightning.optim import GANAdam
-from gan_lightning.step import iteration
-from gan_lightning.streams import stream
-
-ImageShape = tuple[int, int, int]
+from gan_lightning.penalties import Penalty
 
 
 class TrainingBatch(Protocol):
@@ -36,6 +29,10 @@ class TrainingBatch(Protocol):
     @property
     def images(self) -> Tensor:
         """Real images, ``(N, C, H, W)``."""
+
+    @property
+    def labels(self) -> Tensor | None:
+        """Their classes, int64 ``(N,)``, or None without classes."""
 
 
 class GAN(LightningModule):
@@ -47,17 +44,26 @@ class GAN(LightningModule):
 
     Args:
         image_shape: ``(channels, height, width)``; on the command line it comes from the data.
+        num_classes: Number of classes of the images, None without; on the command line it comes
+            from the data. A network whose constructor takes ``num_classes`` is given it.
         generator: Makes the generator, given the image shape.
         discriminator: Makes the discriminator, given the image shape.
-        objective: The losses: hinge, standard or wasserstein.
-        norm: Normalizes each layer of the discriminator: none, sn, ssn, bsn, bssn, sn_conv, or the
-            import path of a callable from layer to layer.
+        objective: The losses: hinge, standard, wasserstein, began.
+        norm: Normalizes each layer of the discriminator: none, sn, ssn, bsn, bssn, sn_conv; clip
+            (weight clipping after each update); gamma, shared_gamma (a trainable gain over another
+            norm); or the import path of a callable from layer to layer.
         generator_norm: The same for the generator.
+        penalties: Terms that join the discriminator's loss: gradient_penalty, r1.
         generator_optimizer: Makes the generator's optimizer, given its parameters.
         discriminator_optimizer: Makes the discriminator's optimizer, given its parameters.
+        generator_schedule: Makes a schedule of the generator's learning rate, given its optimizer:
+            LinearDecay or any of torch; its epochs are generator updates.
+        discriminator_schedule: The same for the discriminator, counted in generator updates too.
         n_dis: Discriminator updates per generator update.
-        seed: Latents of iteration t are a function of (seed, t, rank); on the command line it comes
-            from ``--seed_everything``.
+        generator_batch_size: Images of one generator update, per process. By default the update
+            shares the generated images of the last discriminator update, which costs less.
+        seed: What is random in iteration t is a function of (seed, t, rank); on the command line
+            it comes from ``--seed_everything``.
         cuda_graph: Whether to run each iteration as one captured CUDA graph; "auto" does where it
             is possible and says why where it is not, "on" insists.
         iterations_per_batch: Iterations that one training step of Lightning makes, >= 1, so that
@@ -69,14 +75,19 @@ class GAN(LightningModule):
     def __init__(
         self,
         image_shape: ImageShape,
+        num_classes: int | None = None,
         generator: Callable[[ImageShape], Generator] = CNNGenerator,
         discriminator: Callable[[ImageShape], nn.Module] = CNNDiscriminator,
         objective: Objective = hinge(),
         norm: Norm = sn(),
         generator_norm: Norm = none(),
+        penalties: Sequence[Penalty] = (),
         generator_optimizer: OptimizerCallable = GANAdam,
         discriminator_optimizer: OptimizerCallable = GANAdam,
+        generator_schedule: LRSchedulerCallable | None = None,
+        discriminator_schedule: LRSchedulerCallable | None = None,
         n_dis: int = 1,
+        generator_batch_size: int | None = None,
         seed: int = 0,
         cuda_graph: Literal["auto", "on", "off"] = "auto",
         iterations_per_batch: int = 0,
@@ -86,43 +97,60 @@ class GAN(LightningModule):
         if not is_plain(self.hparams):
             # Built from Python objects, which torch's safe loader would refuse to read.
             self.hparams.clear()
-        if n_dis < 1:
-            raise UserError(f"--model.n_dis must be an integer >= 1, got {n_dis}")
-        if iterations_per_batch < 0:
-            raise UserError(
-                f"--model.iterations_per_batch must be an integer >= 0, got {iterations_per_batch}"
-            )
+        _at_least("n_dis", n_dis, 1)
+        _at_least("generator_batch_size", generator_batch_size or 1, 1)
+        _at_least("iterations_per_batch", iterations_per_batch, 0)
         self.automatic_optimization = False
         self.image_shape = image_shape
         self.objective = objective
+        self.penalties = tuple(penalties)
         self.n_dis = n_dis
+        self.generator_batch_size = generator_batch_size
         self.seed = seed
         self.cuda_graph = cuda_graph
         self._iterations_per_batch = iterations_per_batch
         self._optimizer_factories = (generator_optimizer, discriminator_optimizer)
+        self._schedule_factories = (generator_schedule, discriminator_schedule)
 
-        self.generator = generator(image_shape)
-        self.discriminator = discriminator(image_shape)
+        self.generator = build(generator, image_shape, num_classes)
+        self.discriminator = build(discriminator, image_shape, num_classes)
+        require_same_classes(self.generator, self.discriminator)
         # A GPU and a CPU convolve faster in channels_last; the numbers are the same.
         self.to(memory_format=torch.channels_last)
-        normalize_(self.generator, generator_norm, (self.generator.latent_dim,))
-        normalize_(self.discriminator, norm, image_shape)
+        labels = (torch.zeros(1, dtype=torch.int64),) if self.is_conditional else ()
+        latent = torch.zeros(1, self.generator.latent_dim)
+        normalize_(self.generator, generator_norm, latent, *labels)
+        normalize_(self.discriminator, norm, torch.zeros(1, *image_shape), *labels)
         self._watch = LossWatch()
-        self._iterate: Iterate = self._iterate_eagerly
+        self._graphed: bool | None = None  # unknown before there is a trainer
 
-    def configure_optimizers(self) -> tuple[Optimizer, Optimizer]:
+    @property
+    def is_conditional(self) -> bool:
+        """Whether the networks take the classes of images."""
+        return self.generator.num_classes is not None
+
+    def configure_optimizers(self) -> Any:  # noqa: ANN401 (one of Lightning's many forms)
         """The generator's optimizer, whose steps Lightning counts, and the discriminator's."""
         make_g, make_d = self._optimizer_factories
-        return make_g(self.generator.parameters()), make_d(self.discriminator.parameters())
+        optimizers = [make_g(self.generator.parameters()), make_d(self.discriminator.parameters())]
+        schedules = [
+            {"scheduler": make(optimizer), "interval": "step"}
+            for make, optimizer in zip(self._schedule_factories, optimizers, strict=True)
+            if make is not None
+        ]
+        return optimizers, schedules
 
     # ---------------------------------------------------------------------------------- training
 
     def setup(self, stage: str) -> None:
-        """Checks that real and generated pixels mean the same.
+        """Checks that real and generated pixels mean the same, and that gradients are averaged.
 
         Raises:
-            UserError: The data are in another value range than the generator's last activation.
+            UserError: The data are in another value range than the generator's last activation,
+                or without the classes that the networks take; or the strategy is one that leaves
+                the averaging of gradients to itself.
         """
+        self._graphed = None
         data: Any = getattr(self.trainer, "datamodule", None)
         real, made = getattr(data, "value_range", None), self.generator.value_range
         if real is not None and tuple(real) != tuple(made):
@@ -130,26 +158,21 @@ class GAN(LightningModule):
                 f"--model.generator makes pixels in {tuple(made)}, but --data has them in "
                 f"{tuple(real)}; choose a generator of that range"
             )
+        require_known_strategy(self.trainer)
 
     @property
     def iterations_per_batch(self) -> int:
         """How many iterations one training step makes; the data deliver images for as many."""
         if self._iterations_per_batch:
             return self._iterations_per_batch
-        return 10 if self._why_no_graph() is None else 1
+        if self._graphed is None:
+            self._graphed = why_no_graph(self.cuda_graph, self.trainer) is None
+        return 10 if self._graphed else 1
 
     def on_train_start(self) -> None:
-        """Forms the normalized weights of what was built or loaded; chooses graph or no graph."""
-        refresh_(self.generator)
-        refresh_(self.discriminator)
-        reason = self._why_no_graph()
-        if reason is None:
-            optimizers = (self._optimizer(0).optimizer, self._optimizer(1).optimizer)
-            self._iterate = GraphedIteration(self._iterate_eagerly, optimizers, self._explain)
-        else:
-            self._forget_capture()
-        if reason is not None and self.cuda_graph == "on":
-            raise UserError(f"--model.cuda_graph on: {reason}; use auto or off")
+        """Looks up all that stays the same while training."""
+        self._loop = Loop(self)
+        self._log_interval: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         if self.iterations_per_batch > 1:
             # Lightning counts training steps for this one; the option counts iterations.
             self.trainer.val_check_batch = self._validation_interval()
@@ -170,28 +193,6 @@ class GAN(LightningModule):
             )
         return interval // k
 
-    def _why_no_graph(self) -> str | None:
-        """Why iterations run op by op, or None if they shall be captured."""
-        if self.cuda_graph == "off":
-            return "it was switched off"
-        if self.trainer.strategy.root_device.type != "cuda":
-            return "there is no CUDA device"
-        if self.trainer.world_size > 1:
-            return "gradients are averaged over several processes"
-        if getattr(self.trainer.precision_plugin, "scaler", None) is not None:
-            return "the gradient scaler of 16-mixed reads the device; bf16-mixed does not"
-        return None
-
-    def _forget_capture(self) -> None:
-        """Undoes in the optimizers what a checkpoint of a captured run says of its device."""
-        for index in (0, 1):
-            for group in self._optimizer(index).optimizer.param_groups:
-                if "capturable" in group:
-                    group["capturable"] = False
-
-    def _explain(self, reason: str) -> None:
-        rank_zero_info(f"No CUDA graph, iterations run op by op: {reason}")
-
     def training_step(self, batch: TrainingBatch, batch_idx: int) -> None:
         """`iterations_per_batch` iterations: each n_dis discriminator updates and a generator one.
 
@@ -200,81 +201,15 @@ class GAN(LightningModule):
                 value range.
             batch_idx: Not used; ``global_step`` addresses the random streams.
         """
-        iterations = min(self.iterations_per_batch, self.trainer.max_steps - self.global_step)
-        images: Tensor = batch.images.to(self.dtype)
-        interval: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]  # set late
-        for real in images.unflatten(0, (iterations, self.n_dis, -1)):
-            losses = self._iterate(real, self._latents(real))
-            self._count()
+        done: int = self.global_step
+        iterations = min(self.iterations_per_batch, self.trainer.max_steps - done)
+        images = batch.images.to(self.dtype).chunk(iterations)
+        labels = [None] * iterations if batch.labels is None else batch.labels.chunk(iterations)
+        for t, part in enumerate(zip(images, labels, strict=True), start=done):
+            losses = self._loop(t, *part)
             self._watch.add(losses)
-            if interval and self.global_step % interval == 0:
+            if self._log_interval and (t + 1) % self._log_interval == 0:
                 self._log(losses)
-
-    def _iterate_eagerly(self, images: Tensor, latents: Tensor) -> Tensor:
-        return iteration(
-            self.generator,
-            self.discriminator,
-            self.objective,
-            lambda loss: self._descend(loss, self.generator, 0),
-            lambda loss: self._descend(loss, self.discriminator, 1),
-            images,
-            latents,
-        )
-
-    def _latents(self, images: Tensor) -> Tensor:
-        """The latents of this iteration, ``(n_dis, N, latent_dim)``."""
-        n_dis, n = images.shape[:2]
-        rng = stream(self.seed, "latents", self.global_step, self.global_rank)
-        z = self.generator.latents(n_dis * n, rng).to(images)
-        return z.reshape(n_dis, n, -1)
-
-    def _descend(self, loss: Tensor, network: nn.Module, index: int) -> None:
-        """Updates a network, without counting a global step.
-
-        Through the strategy and not LightningOptimizer.step(), which would count every update of
-        either network. This way the precision plugin (gradient scaler) still does its part.
-        """
-        optimizer = self._optimizer(index).optimizer
-        optimizer.zero_grad()
-        self._backward(loss, network)
-        self.trainer.strategy.optimizer_step(optimizer, lambda: None)
-
-    def _count(self) -> None:
-        """Counts one generator update, as LightningOptimizer.step() does.
-
-        A replayed CUDA graph makes the update without passing there.
-        """
-        optimizer = self._optimizer(0)
-        optimizer._on_before_step()
-        optimizer._on_after_step()
-
-    def _optimizer(self, index: int) -> LightningOptimizer:
-        optimizers = self.optimizers()
-        assert isinstance(optimizers, list)
-        optimizer = optimizers[index]
-        assert isinstance(optimizer, LightningOptimizer)
-        return optimizer
-
-    def _backward(self, loss: Tensor, network: nn.Module) -> None:
-        """Backpropagates, then averages over processes the gradients of the network in turn.
-
-        DistributedDataParallel itself would reduce both networks at every backward.
-        """
-        with self._local_gradients():
-            self.manual_backward(loss)
-        if self.trainer.world_size > 1:
-            gradients = [p.grad for p in network.parameters() if p.grad is not None]
-            flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
-            torch.distributed.all_reduce(flat)
-            flat /= self.trainer.world_size
-            for gradient, mean in zip(
-                gradients, flat.split([g.numel() for g in gradients]), strict=True
-            ):
-                gradient.copy_(mean.view_as(gradient))
-
-    def _local_gradients(self) -> AbstractContextManager[None]:
-        model = self.trainer.strategy.model
-        return model.no_sync() if isinstance(model, DistributedDataParallel) else nullcontext()
 
     def _log(self, losses: Tensor) -> None:
         self._watch.check(self.trainer)
@@ -314,12 +249,12 @@ class GAN(LightningModule):
 
     # --------------------------------------------------------------------------- using the model
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, z: Tensor, *labels: Tensor) -> Tensor:
         """Makes images, ``(N, latent_dim) -> (N, C, H, W)`` in the generator's value range."""
-        images: Tensor = self.generator(z)
+        images: Tensor = self.generator(z, *labels)
         return images
 
-    def sample(self, n: int, seed: int = 0) -> Tensor:
+    def sample(self, n: int, seed: int = 0, classes: Sequence[int] | None = None) -> Tensor:
         """Makes ``n`` images from latents that depend on the seed alone.
 
         The first k of n latents are those of ``sample(k, seed)``, on every device; the pixels are
@@ -329,11 +264,12 @@ class GAN(LightningModule):
         Args:
             n: How many, >= 1.
             seed: Any integer >= 0.
+            classes: For a conditional GAN, the classes of the images, in turn; by default all.
 
         Returns:
             uint8 ``(n, C, H, W)`` on the module's device.
         """
-        return images_at(self.generator, range(n), seed)
+        return images_at(self.generator, range(n), seed, classes)
 
     def validation_step(self, batch: object, batch_idx: int) -> None:
         """Nothing: evaluation makes its own images, in a callback."""
@@ -343,4 +279,11 @@ class GAN(LightningModule):
 
     def predict_step(self, batch: Tensor, batch_idx: int) -> Tensor:
         """Makes the images of the given indices: int64 ``(N,)`` -> uint8 ``(N, C, H, W)``."""
-        return images_at(self.generator, batch.tolist(), self.seed)
+        data: Any = getattr(self.trainer, "datamodule", None)
+        classes = getattr(data, "predict_classes", None)
+        return images_at(self.generator, batch.tolist(), self.seed, classes)
+
+
+def _at_least(argument: str, value: int, least: int) -> None:
+    if value < least:
+        raise UserError(f"--model.{argument} must be an integer >= {least}, got {value}")

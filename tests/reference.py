@@ -1,79 +1,110 @@
 """The papers' algorithm written out literally and slowly, to compare the project's step with.
 
-Separate passes, the generator run again for its own update, plain autograd through W / sigma with
-u and v constant, the textbook power iteration on explicitly reshaped kernels, unfused Adam.
+Separate passes, the generator run again for its own update, the losses' formulas, plain autograd
+through W / sigma with u and v constant, the textbook power iteration on explicitly built matrices,
+penalties image by image, unfused Adam. Nothing here calls the project's own mathematics.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from gan_lightning.losses import Objective
+from gan_lightning.draws import Draw, Own
 from gan_lightning.normalization import SpectralNorm
 
 Matrix = Callable[[Tensor], Tensor]
 
 
-def rows_out(weight: Tensor) -> Tensor:
-    """c_out x (c_in k_h k_w)."""
-    return weight.reshape(weight.shape[0], -1)
+def log_1_plus_exp(x: Tensor) -> Tensor:
+    return torch.log(1 + torch.exp(x))
 
 
-def rows_in(weight: Tensor) -> Tensor:
-    """c_in x (c_out k_h k_w)."""
-    return weight.transpose(0, 1).reshape(weight.shape[1], -1)
+def positive_part(x: Tensor) -> Tensor:
+    return torch.where(x > 0, x, torch.zeros_like(x))
 
 
-def convolution_matrix(layer: nn.Conv2d, input_shape: tuple[int, ...]) -> Matrix:
-    """The matrix of a convolution at a given input size, built column by column."""
+DISCRIMINATOR_LOSS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "hinge": lambda real, fake: positive_part(1 - real).mean() + positive_part(1 + fake).mean(),
+    "standard": lambda real, fake: log_1_plus_exp(-real).mean() + log_1_plus_exp(fake).mean(),
+    "wasserstein": lambda real, fake: fake.mean() - real.mean(),
+}
+GENERATOR_LOSS: dict[str, Callable[[Tensor], Tensor]] = {
+    "hinge": lambda fake: -fake.mean(),
+    "standard": lambda fake: log_1_plus_exp(-fake).mean(),
+    "wasserstein": lambda fake: -fake.mean(),
+}
+
+
+def rows_of_axis(axis: int) -> Matrix:
+    """The kernel as a matrix with one of its first two axes as rows, the rest in order."""
 
     def matrix(weight: Tensor) -> Tensor:
-        size = int(torch.tensor(input_shape).prod())
-        basis = torch.eye(size, dtype=weight.dtype).reshape(size, *input_shape)
-        columns = F.conv2d(basis, weight, None, layer.stride, layer.padding)
+        return weight.transpose(0, axis).reshape(weight.shape[axis], -1)
+
+    return matrix
+
+
+def convolution_matrix(layer: nn.Conv2d | nn.ConvTranspose2d) -> Matrix:
+    """The matrix of a convolution at its input size, built column by column."""
+
+    def matrix(weight: Tensor) -> Tensor:
+        (shape,) = layer.input_shapes  # type: ignore[misc]  # noted by normalize_
+        size = int(torch.tensor(shape).prod())
+        basis = torch.eye(size, dtype=weight.dtype).reshape(size, *shape)
+        if isinstance(layer, nn.ConvTranspose2d):
+            columns = F.conv_transpose2d(
+                basis, weight, None, layer.stride, layer.padding, layer.output_padding
+            )
+        else:
+            columns = F.conv2d(basis, weight, None, layer.stride, layer.padding, layer.dilation)
         return columns.reshape(size, -1).t()
 
     return matrix
 
 
-def matrices(norm: str, layer: nn.Module, input_shape: tuple[int, ...]) -> list[Matrix]:
+def matrices(norm: str, layer: nn.Module) -> list[Matrix]:
     """What a normalization takes the norms of (the table of the papers)."""
-    if norm == "none":
+    if norm in ("none", "clip"):
         return []
-    if isinstance(layer, nn.Conv2d) and norm in ("bsn", "bssn"):
-        return [rows_out, rows_in]
-    if isinstance(layer, nn.Conv2d) and norm == "sn_conv":
-        return [convolution_matrix(layer, input_shape)]
-    return [rows_out]
+    if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+        if norm == "sn_conv":
+            return [convolution_matrix(layer)]
+        out = 1 if isinstance(layer, nn.ConvTranspose2d) else 0
+        both = [rows_of_axis(out), rows_of_axis(1 - out)]
+        return both if norm in ("bsn", "bssn") else both[:1]
+    return [rows_of_axis(0)]
 
 
-def textbook_right_vector(parametrization: SpectralNorm, k: int, weight: Tensor) -> Tensor:
+def textbook_right_vector(spectral: SpectralNorm, k: int, weight: Tensor) -> Tensor:
     """v_k of the project in the textbook's order of columns, (channel, k_h, k_w)."""
-    v: Tensor = getattr(parametrization, f"v{k}")
-    if v.ndim > 1 or weight.ndim == 2:
+    v: Tensor = getattr(spectral, f"v{k}")
+    if v.ndim > 1 or weight.ndim == 2 or spectral.operators[k].axis == 1:  # type: ignore[attr-defined]
         return v.flatten().clone()
-    channels = weight.shape[1 - k]
-    kernel = weight.shape[2:]
-    if k == 0:  # columns (k_h, k_w, c_in)
-        return v.reshape(*kernel, channels).permute(2, 0, 1).flatten().clone()
-    return v.reshape(channels, *kernel).flatten().clone()  # columns (c_out, k_h, k_w)
+    return v.reshape(*weight.shape[2:], weight.shape[1]).permute(2, 0, 1).flatten().clone()
 
 
-@dataclass
 class Layer:
-    """One layer's matrices with their u and v."""
+    """One layer's matrices with their u and v, and its gain."""
 
-    matrices: list[Matrix]
-    us: list[Tensor]
-    vs: list[Tensor]
-    scale: float
+    def __init__(self, layer: nn.Module, weight: Tensor, norm: str) -> None:
+        spectral = None
+        if hasattr(layer, "parametrizations"):
+            spectral = layer.parametrizations.weight[0]  # type: ignore[union-attr, index]
+        self.matrices = matrices(norm, layer) if isinstance(spectral, SpectralNorm) else []
+        self.us, self.vs, self.scale = [], [], 1.0
+        if isinstance(spectral, SpectralNorm):
+            assert len(spectral.operators) == len(self.matrices)
+            self.scale = spectral.scale
+            for k in range(len(self.matrices)):
+                self.us.append(getattr(spectral, f"u{k}").flatten().clone())
+                self.vs.append(textbook_right_vector(spectral, k, weight))
 
     def normalized(self, weight: Tensor) -> Tensor:
         """Scale * W / mean_k u_k^T W_k v_k."""
@@ -94,72 +125,149 @@ class Layer:
             self.us[k] = u / u.norm()
 
 
-class ReferenceGAN:
-    """Copies a generator and a normalized discriminator and trains the copies literally."""
+class LiteralNetwork:
+    """A network trained literally beside the project's normalized one.
+
+    Args:
+        normalized: The project's.
+        plain: The same architecture without normalization; it takes the weights over.
+        norm: Name of the normalization, or of what gamma goes over.
+        gains: "none", "layer" or "network": where gamma is.
+        limit: Bound of weight clipping.
+    """
 
     def __init__(
         self,
-        generator: nn.Module,
         normalized: nn.Module,
         plain: nn.Module,
-        norm: str,
-        objective: Objective,
-        lr: float,
-        betas: tuple[float, float],
+        norm: str = "none",
+        gains: str = "none",
+        limit: float | None = None,
     ) -> None:
-        """``plain`` is the discriminator's architecture without normalization."""
-        self.generator = copy.deepcopy(generator)
         self.plain = plain
-        self.objective = objective
-        self.layers: dict[str, Layer] = {}
-        modules = dict(normalized.named_modules())
+        self.limit = limit
         state = normalized.state_dict()
-        own = {
-            key: state[key.replace("weight", "parametrizations.weight.original")].clone()
-            if key not in state
-            else state[key].clone()
-            for key in plain.state_dict()
-        }
-        plain.load_state_dict(own)
+        plain.load_state_dict({key: own(state, key).clone() for key in plain.state_dict()})
+        self.layers: dict[str, Layer] = {}
+        self.gains: dict[str, nn.Parameter] = {}
+        shared = nn.Parameter(torch.ones((), dtype=torch.float64))
         for name, layer in plain.named_modules():
-            if not isinstance(layer, nn.Conv2d | nn.Linear):
-                continue
-            weight = layer.weight.detach()
-            found = matrices(norm, layer, modules[name].input_shape)
-            spectral = modules.get(f"{name}.parametrizations.weight.0")
-            us, vs, scale = [], [], 1.0
-            if isinstance(spectral, SpectralNorm):
-                us = [getattr(spectral, f"u{k}").flatten().clone() for k in range(len(found))]
-                vs = [textbook_right_vector(spectral, k, weight) for k in range(len(found))]
-                scale = spectral.scale
-            self.layers[f"{name}.weight"] = Layer(found, us, vs, scale)
-        self.optimizer_g = torch.optim.Adam(self.generator.parameters(), lr, betas, foreach=False)
-        self.optimizer_d = torch.optim.Adam(plain.parameters(), lr, betas, foreach=False)
+            if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear | nn.Embedding):
+                theirs = normalized.get_submodule(name)
+                self.layers[name] = Layer(theirs, layer.weight.detach(), norm)
+                if gains != "none" and not theirs.is_output:
+                    one = nn.Parameter(torch.ones((), dtype=torch.float64))
+                    self.gains[name] = one if gains == "layer" else shared
 
-    def discriminate(self, images: Tensor) -> Tensor:
-        """D(x) with W / sigma in place of W, differentiable in W."""
-        parameters = {
-            name: self.layers[name].normalized(p) if name in self.layers else p
-            for name, p in self.plain.named_parameters()
-        }
-        logits: Tensor = functional_call(self.plain, parameters, (images,))
-        return logits
+    def parameters(self) -> list[nn.Parameter]:
+        """Weights, biases, and each gamma once."""
+        return [*self.plain.parameters(), *dict.fromkeys(self.gains.values())]
 
-    def iteration(self, images: Tensor, latents: Tensor) -> tuple[float, float]:
-        """SNGAN Algorithm 1 with n_dis = len(images)."""
+    def __call__(self, *inputs: Tensor) -> Tensor:
+        """The network with W / sigma in place of W, differentiable in W and gamma."""
+        parameters = {}
+        for key, parameter in self.plain.named_parameters():
+            name, _, kind = key.rpartition(".")
+            value: Tensor = parameter
+            if name in self.layers and kind == "weight":
+                value = self.layers[name].normalized(parameter)
+            if name in self.gains:
+                value = self.gains[name] * value
+            parameters[key] = value
+        output: Tensor = functional_call(self.plain, parameters, inputs)
+        return output
+
+    @torch.no_grad()
+    def renew(self) -> None:
+        """What follows each update."""
+        for key, parameter in self.plain.named_parameters():
+            name, _, kind = key.rpartition(".")
+            if name in self.layers and kind == "weight":
+                if self.limit is not None:
+                    parameter.copy_(parameter.clamp(-self.limit, self.limit))
+                self.layers[name].power_iterate(parameter)
+
+
+def own(state: dict[str, Tensor], key: str) -> Tensor:
+    """The tensor of a parametrized network that is called ``key`` in the plain one."""
+    name, _, kind = key.rpartition(".")
+    return state.get(f"{name}.parametrizations.{kind}.original", state.get(key, torch.empty(0)))
+
+
+def gradient_penalty(weight: float, D: LiteralNetwork, draw: Draw, fake: Tensor) -> Tensor:
+    """Lambda E (|grad D(x_hat)| - 1)^2, image by image."""
+    terms = []
+    for i in range(len(fake)):
+        point = draw.mix[i] * fake[i] + (1 - draw.mix[i]) * draw.images[i]
+        terms.append((slope(D, point, draw, i) - 1) ** 2)
+    return weight * sum(terms, torch.zeros(())) / len(terms)
+
+
+def r1(weight: float, D: LiteralNetwork, draw: Draw, fake: Tensor) -> Tensor:
+    """Gamma / 2 E |grad D(x)|^2, image by image."""
+    terms = [slope(D, image, draw, i) ** 2 for i, image in enumerate(draw.images)]
+    return weight / 2 * sum(terms, torch.zeros(())) / len(terms)
+
+
+def slope(D: LiteralNetwork, image: Tensor, draw: Draw, i: int) -> Tensor:
+    point = image.detach().clone()[None].requires_grad_()
+    labels = [y[i : i + 1] for y in draw.labels]
+    (gradient,) = torch.autograd.grad(D(point, *labels).sum(), point, create_graph=True)
+    return gradient.square().sum().sqrt()
+
+
+PENALTIES = {"gradient_penalty": gradient_penalty, "r1": r1}
+
+
+class ReferenceGAN:
+    """Trains copies of two networks literally."""
+
+    def __init__(
+        self,
+        generator: nn.Module | LiteralNetwork,
+        discriminator: LiteralNetwork,
+        objective: str,
+        penalties: Sequence[tuple[str, float]] = (),
+        lr: float = 2e-4,
+        betas: tuple[float, float] = (0.5, 0.9),
+        eps: float = 1e-8,
+    ) -> None:
+        if isinstance(generator, nn.Module):
+            generator = LiteralNetwork(generator, copy.deepcopy(generator))
+        self.G, self.D = generator, discriminator
+        self.discriminator_loss = DISCRIMINATOR_LOSS[objective]
+        self.generator_loss = GENERATOR_LOSS[objective]
+        self.penalties = penalties
+        settings: dict[str, Any] = {"lr": lr, "betas": betas, "eps": eps, "foreach": False}
+        self.optimizer_g = torch.optim.Adam(self.G.parameters(), **settings)
+        self.optimizer_d = torch.optim.Adam(self.D.parameters(), **settings)
+
+    def iteration(self, draws: Draw, own: Own | None = None) -> tuple[float, float]:
+        """SNGAN Algorithm 1 with n_dis = len(draws.images)."""
         losses = []
-        for real, z in zip(images, latents, strict=True):
-            fake = self.generator(z).detach()
-            loss = self.objective.discriminator(self.discriminate(real), self.discriminate(fake))
+        draw = draws
+        for k in range(len(draws.images)):
+            draw = Draw(
+                draws.images[k],
+                draws.latents[k],
+                draws.mix[k],
+                tuple(y[k] for y in draws.labels),
+                tuple(y[k] for y in draws.fake_labels),
+            )
+            fake = self.G(draw.latents, *draw.fake_labels).detach()
+            real_logits = self.D(draw.images, *draw.labels)
+            loss = self.discriminator_loss(real_logits, self.D(fake, *draw.fake_labels))
+            for name, weight in self.penalties:
+                loss = loss + PENALTIES[name](weight, self.D, draw, fake)
             self.optimizer_d.zero_grad()
             loss.backward()
             self.optimizer_d.step()
-            for name, parameter in self.plain.named_parameters():
-                if name in self.layers:
-                    self.layers[name].power_iterate(parameter)
+            self.D.renew()
             losses.append(loss.item())
-        loss = self.objective.generator(self.discriminate(self.generator(latents[-1])))
+        latents, labels = (draw.latents, draw.fake_labels) if own is None else own
+        loss = self.generator_loss(self.D(self.G(latents, *labels), *labels))
         self.optimizer_g.zero_grad()
         loss.backward()
         self.optimizer_g.step()
+        self.G.renew()
         return sum(losses) / len(losses), loss.item()

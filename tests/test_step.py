@@ -2,147 +2,321 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
 import pytest
 import torch
 from torch import Tensor, nn
 
+from gan_lightning.draws import Draw, Own
 from gan_lightning.losses import Objective, hinge, standard, wasserstein
-from gan_lightning.networks import CNNDiscriminator, CNNGenerator
+from gan_lightning.networks import (
+    CNNDiscriminator,
+    CNNGenerator,
+    ConditionalCNNGenerator,
+    ProjectionCNNDiscriminator,
+)
 from gan_lightning.normalization import (
+    Norm,
     Normalization,
     bsn,
     bssn,
+    clip,
+    gamma,
     none,
     normalize_,
-    power_iterate_,
+    shared_gamma,
     sn,
     sn_conv,
     ssn,
 )
-from gan_lightning.step import descend, iteration
-from tests.reference import ReferenceGAN
+from gan_lightning.penalties import Penalty, gradient_penalty, r1
+from gan_lightning.players import Player, descend
+from gan_lightning.step import iteration
+from tests.reference import LiteralNetwork, ReferenceGAN, own
 
 SHAPE = (3, 16, 16)
-NORMS = [none(), sn(), ssn(1.7), bsn(), bssn(1.3), sn_conv(1.75)]
+LATENT, CLASSES, N = 16, 3, 6
+LR, BETAS = 2e-4, (0.5, 0.9)
+EPS = 1e-4
+"""Adam divides a gradient by its size: with the usual 1e-8, rounding errors of gradients that are
+zero (biases before batch normalization) would grow to 1e-11 and more. With this they stay what they
+are, and an error of 0.1 % in a gradient still moves weights by 1e-8."""
+TOLERANCE = 1e-12
 
 
-def networks(norm: Normalization, seed: int = 0) -> tuple[nn.Module, nn.Module]:
-    torch.manual_seed(seed)
-    generator = CNNGenerator(SHAPE, latent_dim=16, width=4).double()
-    discriminator = CNNDiscriminator(SHAPE, width=4).double()
-    # The initial weights are so small that gradients vanish: make the comparison a real one.
-    for parameter in discriminator.parameters():
-        parameter.data *= 4
-    generator.to(memory_format=torch.channels_last)
-    discriminator.to(memory_format=torch.channels_last)
-    return generator, normalize_(discriminator, norm, SHAPE)
+@dataclass
+class Case:
+    """One way to train, and what the literal algorithm calls it."""
 
+    norm: Normalization
+    generator_norm: Normalization = field(default_factory=none)
+    objective: Objective = field(default_factory=hinge)
+    penalties: tuple[Penalty, ...] = ()
+    n_dis: int = 1
+    conditional: bool = False
+    own: int | None = None
 
-def data(n_dis: int, iterations: int, n: int = 6) -> tuple[Tensor, Tensor]:
-    rng = torch.Generator().manual_seed(1)
-    images = torch.rand(iterations, n_dis, n, *SHAPE, generator=rng, dtype=torch.float64) * 2 - 1
-    return images, torch.randn(iterations, n_dis, n, 16, generator=rng, dtype=torch.float64)
+    def plain(self) -> tuple[nn.Module, nn.Module]:
+        """Both networks, without normalization."""
+        torch.manual_seed(0)
+        if self.conditional:
+            generator: nn.Module = ConditionalCNNGenerator(SHAPE, CLASSES, LATENT, width=4)
+            discriminator: nn.Module = ProjectionCNNDiscriminator(SHAPE, CLASSES, width=4)
+        else:
+            generator = CNNGenerator(SHAPE, LATENT, width=4)
+            discriminator = CNNDiscriminator(SHAPE, width=4)
+        for network in (generator, discriminator):
+            network.double().to(memory_format=torch.channels_last)
+        # The initial weights are so small that gradients vanish: make the comparison a real one.
+        for parameter in discriminator.parameters():
+            parameter.data *= 4
+        return generator, discriminator
 
+    def normalized(self) -> tuple[nn.Module, nn.Module]:
+        """Both networks."""
+        generator, discriminator = self.plain()
+        labels = [torch.zeros(1, dtype=torch.int64)] if self.conditional else []
+        normalize_(generator, self.generator_norm, torch.zeros(1, LATENT), *labels)
+        normalize_(discriminator, self.norm, torch.zeros(1, *SHAPE), *labels)
+        return generator, discriminator
 
-@pytest.mark.parametrize("n_dis", [1, 3])
-@pytest.mark.parametrize("norm", NORMS, ids=lambda norm: type(norm).__name__)
-@pytest.mark.parametrize("objective", [hinge(), standard()], ids=lambda o: type(o).__name__)
-def test_three_iterations_are_those_of_the_literal_algorithm(
-    norm: Normalization, n_dis: int, objective: Objective
-) -> None:
-    generator, discriminator = networks(norm)
-    plain = CNNDiscriminator(SHAPE, width=4).double()
-    name = type(norm).__name__
-    # Biases before batch normalization have a gradient of zero, of which Adam amplifies the
-    # rounding error by lr / eps: the papers' learning rate keeps that below the tolerance.
-    lr, betas = 2e-4, (0.5, 0.9)
-    reference = ReferenceGAN(generator, discriminator, plain, name, objective, lr, betas)
-    update_g = descend(torch.optim.Adam(generator.parameters(), lr, betas, fused=True))
-    update_d = descend(torch.optim.Adam(discriminator.parameters(), lr, betas, fused=True))
-    for images, latents in zip(*data(n_dis, iterations=3), strict=True):
-        losses = iteration(generator, discriminator, objective, update_g, update_d, images, latents)
-        expected = reference.iteration(images, latents)
-        torch.testing.assert_close(
-            losses, torch.tensor(expected, dtype=torch.float64), rtol=0, atol=1e-11
+    def reference(self, generator: nn.Module, discriminator: nn.Module) -> ReferenceGAN:
+        """The literal algorithm, from the same weights."""
+        plain = self.plain()
+        pairs = zip(
+            (generator, discriminator), plain, (self.generator_norm, self.norm), strict=True
         )
+        literal = [literal_network(*pair) for pair in pairs]
+        penalties = [(type(p).__name__, p.weight) for p in self.penalties]  # type: ignore[attr-defined]
+        name = type(self.objective).__name__
+        return ReferenceGAN(*literal, name, penalties, LR, BETAS, EPS)
 
-    for key, value in reference.generator.state_dict().items():
+    def data(self, iterations: int) -> list[tuple[Draw, Own | None]]:
+        """What the iterations look at."""
+        rng = torch.Generator().manual_seed(1)
+
+        def some(*shape: int) -> Tensor:
+            return torch.randn(*shape, generator=rng, dtype=torch.float64)
+
+        def labels(*shape: int) -> tuple[Tensor, ...]:
+            drawn = torch.randint(CLASSES, shape, generator=rng)
+            return (drawn,) if self.conditional else ()
+
+        def draw() -> tuple[Draw, Own | None]:
+            size = (self.n_dis, N)
+            draws = Draw(
+                some(*size, *SHAPE).tanh(),
+                some(*size, LATENT),
+                some(*size).sigmoid() if self.penalties else some(self.n_dis, 0),
+                labels(*size),
+                labels(*size),
+            )
+            return draws, Own(some(self.own, LATENT), labels(self.own)) if self.own else None
+
+        return [draw() for _ in range(iterations)]
+
+
+def literal_network(normalized: nn.Module, plain: nn.Module, norm: Normalization) -> LiteralNetwork:
+    gains = {gamma: "layer", shared_gamma: "network"}.get(type(norm), "none")
+    name = type(norm.over if isinstance(norm, gamma) else norm).__name__
+    return LiteralNetwork(normalized, plain, name, gains, getattr(norm, "limit", None))
+
+
+def players(generator: nn.Module, discriminator: nn.Module, **adam: object) -> list[Player]:
+    settings = {"lr": LR, "betas": BETAS, "eps": EPS, "fused": True} | adam
+    return [
+        Player(network, descend(torch.optim.Adam(network.parameters(), **settings)))  # type: ignore[arg-type]
+        for network in (generator, discriminator)
+    ]
+
+
+def assert_same_weights(network: nn.Module, literal: LiteralNetwork) -> None:
+    state = network.state_dict()
+    for key, value in literal.plain.state_dict().items():
         if not key.endswith("num_batches_tracked"):
-            torch.testing.assert_close(generator.state_dict()[key], value, rtol=0, atol=1e-11)
-    state = discriminator.state_dict()
-    for key, value in plain.state_dict().items():
-        mine = state.get(key, state.get(key.replace("weight", "parametrizations.weight.original")))
-        torch.testing.assert_close(mine, value, rtol=0, atol=1e-11)
+            torch.testing.assert_close(own(state, key), value, rtol=0, atol=TOLERANCE)
+    for name, value in literal.gains.items():
+        mine = state[f"{name}.parametrizations.weight.1.gamma"]
+        torch.testing.assert_close(mine, value.detach(), rtol=0, atol=TOLERANCE)
 
 
-def test_the_comparison_notices_a_wrong_norm() -> None:
-    """A comparison that cannot fail proves nothing: sn's step is not bsn's."""
-    generator, discriminator = networks(sn())
-    plain = CNNDiscriminator(SHAPE, width=4).double()
-    reference = ReferenceGAN(generator, discriminator, plain, "sn", hinge(), 1e-3, (0.5, 0.9))
-    _, other = networks(bsn())
-    images, latents = data(1, 1)
-    adam = [torch.optim.Adam(n.parameters(), 1e-3, (0.5, 0.9)) for n in (generator, other)]
-    losses = iteration(
-        generator, other, hinge(), descend(adam[0]), descend(adam[1]), images[0], latents[0]
+NORMS = [none(), sn(), ssn(1.7), bsn(), bssn(1.3), sn_conv(1.75)]
+GP, R1 = gradient_penalty(10.0), r1(3.0)
+CASES = {
+    f"{type(norm).__name__} {type(objective).__name__} n_dis {n_dis}": Case(
+        norm, objective=objective, n_dis=n_dis
     )
-    expected = torch.tensor(reference.iteration(images[0], latents[0]), dtype=torch.float64)
-    assert (losses - expected).abs().max() > 1e-6
+    for norm in NORMS
+    for objective in (hinge(), standard())
+    for n_dis in (1, 3)
+} | {
+    "wasserstein": Case(sn(), objective=wasserstein()),
+    "wgan-gp": Case(none(), objective=wasserstein(), penalties=(GP,), n_dis=2),
+    "gan-gp": Case(none(), objective=standard(), penalties=(GP,)),
+    "penalty through sn": Case(sn(), objective=wasserstein(), penalties=(GP,), n_dis=2),
+    "penalty through bssn": Case(bssn(1.3), penalties=(GP,)),
+    "penalty through sn_conv": Case(sn_conv(), penalties=(R1,)),
+    "two penalties": Case(ssn(0.7), objective=standard(), penalties=(GP, R1)),
+    "clip": Case(clip(0.05), objective=wasserstein(), n_dis=2),
+    "gamma": Case(gamma(sn()), objective=wasserstein(), penalties=(GP,)),
+    "shared gamma": Case(shared_gamma(bsn()), objective=wasserstein(), penalties=(GP,)),
+    "generator norm": Case(bssn(1.2), generator_norm=sn(), n_dis=2),
+    "generator bsn": Case(none(), generator_norm=bssn(1.3)),
+    "generator sn_conv": Case(sn(), generator_norm=sn_conv()),
+    "classes": Case(bssn(1.2), conditional=True, n_dis=2),
+    "classes, penalty": Case(sn(), conditional=True, penalties=(GP, R1)),
+    "generator's own batch": Case(sn(), own=9, n_dis=2),
+    "all at once": Case(bssn(1.2), sn(), wasserstein(), (GP,), n_dis=2, conditional=True, own=4),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_three_iterations_are_those_of_the_literal_algorithm(name: str) -> None:
+    case = CASES[name]
+    generator, discriminator = case.normalized()
+    reference = case.reference(generator, discriminator)
+    both = players(generator, discriminator)
+    before = copy.deepcopy(reference.D.plain.state_dict())
+    for draws, own_draw in case.data(iterations=3):
+        losses = iteration(*both, case.objective, case.penalties, draws, own_draw)
+        expected = torch.tensor(reference.iteration(draws, own_draw), dtype=torch.float64)
+        torch.testing.assert_close(losses, expected, rtol=0, atol=TOLERANCE)
+    assert_same_weights(generator, reference.G)
+    assert_same_weights(discriminator, reference.D)
+    for key, value in reference.D.plain.state_dict().items():
+        if value.ndim > 1:  # so that there was something to compare
+            assert (value - before[key]).abs().max() > 1e6 * TOLERANCE, key
+
+
+@pytest.mark.parametrize("name", ["sn hinge n_dis 1", "wgan-gp", "gamma", "classes"])
+def test_the_comparison_sees_an_error_of_a_thousandth(name: str) -> None:
+    """In the discriminator's gradient, which Adam's first steps all but divide out."""
+    case = CASES[name]
+    generator, discriminator = case.normalized()
+    reference = case.reference(generator, discriminator)
+    both = players(generator, discriminator)
+    next(discriminator.parameters()).register_hook(lambda gradient: gradient * 1.001)
+    for draws, own_draw in case.data(iterations=3):
+        iteration(*both, case.objective, case.penalties, draws, own_draw)
+        reference.iteration(draws, own_draw)
+    with pytest.raises(AssertionError):
+        assert_same_weights(discriminator, reference.D)
+
+
+class Coupled(nn.Module):
+    """Batch normalized; notes the sizes of what it sees."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Conv2d(3, 2, 3), nn.BatchNorm2d(2), nn.Flatten())
+        self.seen: list[int] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.seen.append(len(x))
+        features: Tensor = self.layers(x)
+        return features.mean(1)
 
 
 def test_batch_normalized_discriminator_sees_real_and_fake_apart() -> None:
-    torch.manual_seed(0)
-    seen: list[int] = []
-
-    class Coupled(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.layers = nn.Sequential(nn.Conv2d(3, 2, 3), nn.BatchNorm2d(2), nn.Flatten())
-
-        def forward(self, x: Tensor) -> Tensor:
-            seen.append(len(x))
-            features: Tensor = self.layers(x)
-            return features.mean(1)
-
-    generator, coupled = CNNGenerator(SHAPE, 16, width=4), Coupled()
-    updates = [descend(torch.optim.SGD(n.parameters(), 0.1)) for n in (generator, coupled)]
-    images, latents = (x[0].float() for x in data(1, 1))
-    iteration(generator, coupled, hinge(), updates[0], updates[1], images, latents)
-    assert seen == [6, 6, 6]  # real, fake, and the generator's
+    generator, coupled = Case(none()).plain()[0], Coupled().double()
+    ((draws, _),) = Case(none()).data(1)
+    iteration(*players(generator, coupled), hinge(), (), draws)
+    assert coupled.seen == [N, N, N]  # real, fake, and the generator's
 
 
-def test_an_iteration_runs_on_the_meta_device() -> None:
+class Output(NamedTuple):
+    """Two numbers for each image."""
+
+    logits: Tensor
+    other: Tensor
+
+
+class Twofold(nn.Module):
+    """A discriminator with a second head, in half precision."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Flatten(), nn.Linear(768, 2))
+
+    def forward(self, x: Tensor) -> Output:
+        both: Tensor = self.body(x).bfloat16()
+        return Output(both[:, 0], both[:, 1])
+
+
+def test_a_discriminator_may_say_several_things_of_an_image() -> None:
+    seen: list[Output] = []
+
+    class Both(Objective):
+        def discriminator(self, real: Output, fake: Output) -> Tensor:  # type: ignore[override]
+            seen.extend((real, fake))
+            return hinge().discriminator(real.logits + real.other, fake.logits)
+
+        def generator(self, fake: Output) -> Tensor:  # type: ignore[override]
+            seen.append(fake)
+            return hinge().generator(fake.logits)
+
+    generator, discriminator = Case(none()).plain()[0], Twofold().double()
+    ((draws, _),) = Case(none()).data(1)
+    iteration(*players(generator, discriminator), Both(), (), draws)
+    assert len(seen) == 3
+    for output in seen:
+        assert output.logits.shape == output.other.shape == (N,)
+        assert output.logits.dtype == output.other.dtype == torch.float32
+    assert not torch.equal(seen[0].logits, seen[1].logits)
+
+
+@pytest.mark.parametrize("name", ["bssn hinge n_dis 3", "two penalties", "clip", "all at once"])
+def test_an_iteration_runs_on_the_meta_device(name: str) -> None:
     """Which has no data: so nothing in it reads a value back to the host."""
-    generator, discriminator = networks(bssn(1.2))
-    for network in (generator, discriminator):
-        network.float().to("meta")
-    updates = [
-        descend(torch.optim.Adam(n.parameters(), 1e-3, foreach=True))
-        for n in (generator, discriminator)
-    ]
-    images, latents = (x[0].float().to("meta") for x in data(2, 1))
-    power_iterate_(discriminator)
-    losses = iteration(
-        generator, discriminator, wasserstein(), updates[0], updates[1], images, latents
-    )
+    case = CASES[name]
+    generator, discriminator = (network.to("meta") for network in case.normalized())
+    ((draws, own_draw),) = case.data(1)
+    draws = draws.map(lambda t: t.to("meta"))
+    if own_draw is not None:
+        own_draw = Own(own_draw.latents.to("meta"), tuple(y.to("meta") for y in own_draw.labels))
+    both = players(generator, discriminator, fused=False, foreach=True)
+    losses = iteration(*both, case.objective, case.penalties, draws, own_draw)
     assert losses.shape == (2,)
     assert losses.is_meta
 
 
 @pytest.mark.parametrize("norm", [none(), bssn(1.2)], ids=["none", "bssn"])
-def test_no_pass_uses_the_half_precision_copy_of_old_weights(norm: Normalization) -> None:
+def test_no_pass_uses_the_half_precision_copy_of_old_weights(norm: Norm) -> None:
     """One autocast context around many updates, with and without its cache."""
     results = []
     for cache in (True, False):
-        generator, discriminator = (network.float() for network in networks(norm))
-        updates = [
-            descend(torch.optim.SGD(n.parameters(), 1.0)) for n in (generator, discriminator)
+        case = Case(norm, n_dis=3)  # type: ignore[arg-type]
+        generator, discriminator = (network.float() for network in case.normalized())
+        both = [
+            Player(n, descend(torch.optim.SGD(n.parameters(), 1.0)))
+            for n in (generator, discriminator)
         ]
-        images, latents = (x[0].float() for x in data(3, 1))
         with torch.autocast("cpu", torch.bfloat16, cache_enabled=cache):
-            for _ in range(2):
-                iteration(
-                    generator, discriminator, hinge(), updates[0], updates[1], images, latents
-                )
+            for draws, _ in case.data(2):
+                iteration(*both, hinge(), (), draws.map(Tensor.float))
         results.append([*generator.parameters(), *discriminator.parameters()])
     assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+
+
+def test_losses_are_taken_in_full_precision_under_autocast() -> None:
+    seen: list[torch.dtype] = []
+
+    class Spy(hinge):
+        def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+            seen.extend((real.dtype, fake.dtype))
+            return super().discriminator(real, fake)
+
+        def generator(self, fake: Tensor) -> Tensor:
+            seen.append(fake.dtype)
+            return super().generator(fake)
+
+    case = Case(bssn(1.2))
+    both = players(*(network.float() for network in case.normalized()))
+    ((draws, _),) = case.data(1)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert both[1].network(draws.images[0].float()).dtype == torch.bfloat16
+        iteration(*both, Spy(), (), draws.map(Tensor.float))
+    assert seen == [torch.float32] * 3

@@ -169,9 +169,7 @@ class Evaluation(Callback):
         kinds = [("", "generator", None), *(("ema_", "moving average", w) for w in averages)]
         rows = []
         for prefix, title, weights in kinds:
-            source = GeneratedImages(
-                module.generator, judge.wanted.count, module.seed, module.device, weights
-            )
+            source = GeneratedImages(module.generator, judge.wanted.count, module.seed, weights)
             bar = _bar(trainer, title)
             rows.append(Row(title, judge.score(source, real, module.device, bar, prefix)))
         return rows

@@ -1,35 +1,105 @@
-"""What every generator of the project promises."""
+"""What every network of the project promises."""
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Callable
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gan_lightning.errors import UserError
+
+ImageShape = tuple[int, int, int]
+"""``(channels, height, width)``."""
+
+Network = TypeVar("Network", bound=nn.Module)
+
 
 class Generator(nn.Module, ABC):
-    """A network from latents to images.
+    """A network from latents, and classes if it knows any, to images.
 
     Attributes:
         image_shape: ``(channels, height, width)`` of the images it makes.
         latent_dim: Number of components of one latent.
+        num_classes: How many classes it tells apart; None if it takes no labels. The same
+            attribute says that a discriminator takes labels.
         value_range: Smallest and largest pixel value, that of the last activation.
     """
 
     value_range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
+    num_classes: int | None = None
 
     def __init__(self, image_shape: tuple[int, int, int], latent_dim: int) -> None:
         super().__init__()
+        if latent_dim < 1:
+            name = type(self).__name__
+            raise UserError(f"latent_dim of {name} must be an integer >= 1, got {latent_dim}")
         self.image_shape = image_shape
         self.latent_dim = latent_dim
 
     @abstractmethod
-    def forward(self, z: Tensor) -> Tensor:
-        """Makes images, ``(N, latent_dim) -> (N, channels, height, width)``."""
+    def forward(self, z: Tensor, *labels: Tensor) -> Tensor:
+        """Makes images, ``(N, latent_dim) -> (N, channels, height, width)``.
+
+        Args:
+            z: ``(N, latent_dim)``.
+            *labels: Nothing; or the classes, int64 ``(N,)``, where ``num_classes`` is set.
+        """
 
     def latents(self, n: int, rng: np.random.Generator) -> Tensor:
         """Draws ``n`` latents from N(0, I): float32 ``(n, latent_dim)`` on the CPU."""
         return torch.from_numpy(rng.standard_normal((n, self.latent_dim), dtype=np.float32))
+
+
+def require_classes(network: nn.Module, num_classes: int | None) -> int:
+    """Returns the number of classes that a conditional network is built for.
+
+    Raises:
+        UserError: There are none.
+    """
+    name = type(network).__name__
+    if num_classes is None:
+        raise UserError(
+            f"{name} needs classes, but the data have none. Choose labelled data (--data digits; "
+            "--data folder with --data.num_classes) or a network without classes"
+        )
+    if num_classes < 1:
+        raise UserError(f"num_classes of {name} must be an integer >= 1, got {num_classes}")
+    return num_classes
+
+
+def build(
+    make: Callable[[ImageShape], Network], image_shape: ImageShape, num_classes: int | None
+) -> Network:
+    """Makes a network; one whose constructor takes ``num_classes`` is given it.
+
+    Args:
+        make: Makes the network, given the image shape.
+        image_shape: ``(channels, height, width)``.
+        num_classes: Number of classes of the images, None without.
+    """
+    wanted = inspect.signature(make).parameters.get("num_classes")
+    given = wanted is not None and wanted.default not in (None, inspect.Parameter.empty)
+    if num_classes is None or wanted is None or given:
+        return make(image_shape)
+    return make(image_shape, num_classes=num_classes)  # type: ignore[call-arg]  # looked up above
+
+
+def require_same_classes(generator: Generator, discriminator: nn.Module) -> None:
+    """Compares the labels that two networks take.
+
+    Raises:
+        UserError: One takes classes that the other does not.
+    """
+    made, judged = generator.num_classes, getattr(discriminator, "num_classes", None)
+    if made != judged:
+        names = type(generator).__name__, type(discriminator).__name__
+        says = ["takes no classes" if n is None else f"takes {n} classes" for n in (made, judged)]
+        raise UserError(
+            f"--model.generator {names[0]} {says[0]}, but --model.discriminator {names[1]} "
+            f"{says[1]}; choose two networks with the same classes, or two without"
+        )

@@ -1,41 +1,45 @@
 """What wraps a layer of a network.
 
+>>> import torch
 >>> from torch import nn
->>> network = normalize_(nn.Sequential(nn.Linear(4, 3)), bssn(scale=1.2), input_shape=(4,))
+>>> network = normalize_(nn.Sequential(nn.Linear(4, 3)), bssn(scale=1.2), torch.zeros(1, 4))
 >>> power_iterate_(network)  # after every update of the weights
 """
 
 from __future__ import annotations
 
-from torch import nn
-
-from gan_lightning.normalization import power_iteration
-from gan_lightning.normalization.base import Norm, Normalization, none, normalize_
+from gan_lightning.normalization.base import (
+    LAYERS,
+    Norm,
+    Normalization,
+    Projection,
+    none,
+    normalize_,
+)
+from gan_lightning.normalization.clip import clip
+from gan_lightning.normalization.gamma import gamma, shared_gamma
 from gan_lightning.normalization.power_iteration import SpectralNorm, spectral_pairs
 from gan_lightning.normalization.spectral import bsn, bssn, sn, sn_conv, ssn
+from gan_lightning.normalization.upkeep import Upkeep, power_iterate_, refresh_
 
 __all__ = [
+    "LAYERS",
     "Norm",
     "Normalization",
+    "Projection",
     "SpectralNorm",
+    "Upkeep",
     "bsn",
     "bssn",
+    "clip",
+    "gamma",
     "none",
     "normalize_",
     "power_iterate_",
     "refresh_",
+    "shared_gamma",
     "sn",
     "sn_conv",
     "spectral_pairs",
     "ssn",
 ]
-
-
-def power_iterate_(network: nn.Module) -> None:
-    """One power iteration in every spectrally normalized layer; due after each weight update."""
-    power_iteration.iterate_(spectral_pairs(network))
-
-
-def refresh_(network: nn.Module) -> None:
-    """Forms the normalized weights anew, without an iteration; call it before training starts."""
-    power_iteration.refresh_(spectral_pairs(network))

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-LAYERS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
+from gan_lightning.errors import UserError
+from gan_lightning.normalization.operators import CONVOLUTIONS, DECONVOLUTIONS
+from gan_lightning.normalization.probe import probe
+
+log = logging.getLogger(__name__)
+
+LAYERS = (*CONVOLUTIONS, *DECONVOLUTIONS, nn.Linear, nn.Embedding)
+"""What a normalization is offered: layers whose one weight is a matrix or a kernel."""
 
 
 class Normalization(ABC):
-    """Wraps one Conv2d, ConvTranspose2d or Linear.
+    """Wraps one layer of `LAYERS`.
 
     Subclasses are known to the command line by their class name; any other callable
     ``nn.Module -> nn.Module`` serves as well, given by its import path.
+
+    The layer tells where it stands: ``layer.input_shapes``, the different shapes of its input
+    without the batch axis, and ``layer.is_output``, whether no other layer follows it.
     """
 
     @abstractmethod
     def __call__(self, layer: nn.Module) -> nn.Module:
         """Returns what takes the place of ``layer``: the layer itself, parametrized, or another."""
+
+    def for_network(self) -> Norm:
+        """What is called with the layers of one network; holds whatever they share."""
+        return self
 
 
 Norm = Normalization | Callable[[nn.Module], nn.Module]
@@ -35,49 +48,72 @@ class none(Normalization):
         return layer
 
 
-def normalize_(network: nn.Module, norm: Norm, input_shape: tuple[int, ...]) -> nn.Module:
-    """Applies ``norm`` to every Conv2d, ConvTranspose2d and Linear of a network, in place.
+class Projection(nn.Module, ABC):
+    """Brings the weight of a layer back into a set after each update of the network.
 
-    Each of these layers first learns the shape of its own input, as attribute ``input_shape``
-    without the batch axis: the norm of a convolution as an operator depends on it.
+    A normalization registers it as the layer's ``projection``.
+    """
+
+    @abstractmethod
+    def project_(self, weight: Tensor) -> None:
+        """Changes the weight in place, without reading the device."""
+
+
+def normalize_(network: nn.Module, norm: Norm, *inputs: Tensor) -> nn.Module:
+    """Applies ``norm`` to every layer of a network, in place.
+
+    Each layer of `LAYERS` first learns where it stands (`Normalization`). One that is registered
+    in several places is wrapped once, and stands there in all of them. Weights that no
+    normalization is offered, such as a parameter of attention, are named in the log.
 
     Args:
         network: The network; its layers are replaced in their parents.
         norm: A callable from layer to layer.
-        input_shape: Shape of one input of the network, without the batch axis.
+        *inputs: What the network takes, a batch of one; only the shapes matter.
 
     Returns:
         The network, or what ``norm`` made of it if it is a single layer.
+
+    Raises:
+        UserError: The norm returns something that is no module, or refuses a layer.
     """
-    _record_input_shapes(network, input_shape)
+    probe(network, inputs, LAYERS)
+    wrap = norm.for_network() if isinstance(norm, Normalization) else norm
+    if not isinstance(norm, none):
+        _name_what_is_left(network, norm)
     if isinstance(network, LAYERS):
-        return norm(network)
+        return _wrapped(network, wrap)
+    made: dict[nn.Module, nn.Module] = {}
     for parent in list(network.modules()):
-        for name, child in list(parent.named_children()):
+        # Not named_children(), which passes over the second place of a layer.
+        for name, child in list(parent._modules.items()):
             if isinstance(child, LAYERS):
-                setattr(parent, name, norm(child))
+                if child not in made:
+                    made[child] = _wrapped(child, wrap)
+                setattr(parent, name, made[child])
     return network
 
 
-@torch.no_grad()
-def _record_input_shapes(network: nn.Module, input_shape: tuple[int, ...]) -> None:
-    """Runs one input of zeros through the network in eval mode and notes what each layer gets."""
+def _wrapped(layer: nn.Module, wrap: Norm) -> nn.Module:
+    made = wrap(layer)
+    if not isinstance(made, nn.Module):
+        raise UserError(
+            f"the norm {getattr(wrap, '__name__', type(wrap).__name__)} returned "
+            f"{type(made).__name__} for a {type(layer).__name__}; it must return the layer, "
+            "parametrized, or a module that takes its place"
+        )
+    return made
 
-    def note(layer: nn.Module, inputs: tuple[Any, ...]) -> None:
-        layer.input_shape = tuple(inputs[0].shape[1:])  # type: ignore[assignment]  # plain attribute
 
-    hooks = [
-        layer.register_forward_pre_hook(note)
-        for layer in network.modules()
-        if isinstance(layer, LAYERS)
+def _name_what_is_left(network: nn.Module, norm: Norm) -> None:
+    """Says once which matrices and kernels stay as they are."""
+    left = [
+        f"{prefix}.{name}" if prefix else name
+        for prefix, module in network.named_modules()
+        if not isinstance(module, LAYERS)
+        for name, parameter in module.named_parameters(recurse=False)
+        if parameter.ndim >= 2
     ]
-    modes = [(module, module.training) for module in network.modules()]
-    parameter: Tensor | None = next(network.parameters(), None)
-    try:
-        zeros = torch.zeros(1, *input_shape)
-        network.eval()(zeros if parameter is None else zeros.to(parameter))
-    finally:
-        for hook in hooks:
-            hook.remove()
-        for module, training in modes:
-            module.training = training
+    if left:
+        name = getattr(norm, "__name__", type(norm).__name__)
+        log.warning("The norm %s leaves these weights as they are: %s", name, ", ".join(left))

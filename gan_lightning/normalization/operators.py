@@ -11,11 +11,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.grad import conv2d_weight
 
 from gan_lightning.errors import UserError
+
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+DECONVOLUTIONS = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 
 
 class Operator(ABC):
@@ -41,8 +42,8 @@ class Operator(ABC):
 class Unfolding(Operator):
     """The kernel as a matrix whose rows are one of its first two axes (0 or 1).
 
-    For Conv2d, axis 0 gives the c_out x (k_h k_w c_in) matrix of SNGAN and axis 1 the
-    c_in x (c_out k_h k_w) matrix of BSSN section 5.1; for ConvTranspose2d the two change places.
+    For a convolution, axis 0 gives the c_out x (c_in k_h k_w) matrix of SNGAN and axis 1 the
+    c_in x (c_out k_h k_w) matrix of BSSN section 5.1; for a transposed one the two change places.
     Columns are ordered (k_h, k_w, channel) rather than (channel, k_h, k_w): the singular values are
     the same, and for a kernel in channels_last memory both matrices are views, not copies.
     """
@@ -51,8 +52,7 @@ class Unfolding(Operator):
         self.axis = axis
 
     def _matrix(self, weight: Tensor) -> Tensor:
-        if weight.ndim == 4:
-            weight = weight.permute(0, 2, 3, 1)  # (O, I, kh, kw) -> (O, kh, kw, I)
+        weight = weight.movedim(1, -1)  # (O, I, kh, kw) -> (O, kh, kw, I)
         if self.axis == 0:
             return weight.reshape(weight.shape[0], -1)
         return weight.reshape(-1, weight.shape[-1]).t()
@@ -80,46 +80,61 @@ class Convolution(Operator):
     Power iteration with conv2d and conv_transpose2d (Farnia et al. 2018, Gouk et al. 2018).
 
     Args:
-        layer: A Conv2d or ConvTranspose2d with zero padding that knows its ``input_shape``.
+        layer: A convolution or transposed convolution, of one to three dimensions, with zero
+            padding that knows its ``input_shapes``.
 
     Raises:
-        UserError: The layer pads with something else than zeros, so that it isn't this operator.
+        UserError: The layer pads with something else than zeros, so that it isn't this operator,
+            or it is not used on inputs of one shape.
     """
 
-    def __init__(self, layer: nn.Conv2d | nn.ConvTranspose2d) -> None:
+    def __init__(self, layer: nn.Module) -> None:
+        assert isinstance(layer, (*CONVOLUTIONS, *DECONVOLUTIONS))
         if layer.padding_mode != "zeros" or isinstance(layer.padding, str):
             raise UserError(
-                "--model.norm sn_conv takes layers with numeric zero padding, got padding="
+                "norm sn_conv takes layers with numeric zero padding, got padding="
                 f"{layer.padding!r}, padding_mode={layer.padding_mode!r}; use sn instead"
             )
-        shape: tuple[int, ...] = layer.input_shape  # type: ignore[assignment]  # set by normalize_
-        self.transposed = isinstance(layer, nn.ConvTranspose2d)
+        shapes: tuple[tuple[int, ...], ...] = layer.input_shapes  # type: ignore[assignment]
+        if len(shapes) != 1:
+            raise UserError(
+                "norm sn_conv takes layers whose input has one shape, but a "
+                f"{type(layer).__name__} is used on inputs of {len(shapes)} shapes; use sn instead"
+            )
         self.stride, self.padding = layer.stride, layer.padding
         self.dilation, self.groups = layer.dilation, layer.groups
+        self.transposed = bool(layer.transposed)
         with torch.no_grad():
-            output = tuple(layer(torch.zeros(1, *shape).to(layer.weight)).shape[1:])
+            output = tuple(layer(torch.zeros(1, *shapes[0]).to(layer.weight)).shape[1:])
         # A transposed convolution is the adjoint of the convolution with the same kernel.
-        self.wide: tuple[int, ...] = output if self.transposed else shape
-        self.narrow: tuple[int, ...] = shape if self.transposed else output
+        self.wide: tuple[int, ...] = output if self.transposed else shapes[0]
+        self.narrow: tuple[int, ...] = shapes[0] if self.transposed else output
 
     def _convolve(self, weight: Tensor, x: Tensor) -> Tensor:
-        return F.conv2d(x, weight, None, self.stride, self.padding, self.dilation, self.groups)
+        none = [0] * len(self.stride)
+        return torch.convolution(
+            x, weight, None, self.stride, self.padding, self.dilation, False, none, self.groups
+        )
 
-    def _convolve_transposed(self, weight: Tensor, y: Tensor) -> Tensor:
-        gradient: Tensor = torch.ops.aten.convolution_backward(
+    def _derivative(self, y: Tensor, x: Tensor, weight: Tensor, which: int) -> Tensor:
+        """Of <y, conv(x)> with respect to x (0) or to the weight (1)."""
+        gradients: tuple[Tensor, ...] = torch.ops.aten.convolution_backward(
             y,
-            y.new_empty(1, *self.wide),
+            x,
             weight,
             None,
             self.stride,
             self.padding,
             self.dilation,
             False,
-            [0, 0],
+            [0] * len(self.stride),
             self.groups,
-            [True, False, False],
-        )[0]
-        return gradient
+            [which == 0, which == 1, False],
+        )
+        return gradients[which]
+
+    def _convolve_transposed(self, weight: Tensor, y: Tensor) -> Tensor:
+        return self._derivative(y, y.new_empty(1, *self.wide), weight, 0)
 
     def forward(self, weight: Tensor, v: Tensor, out: Tensor | None = None) -> Tensor:
         """(1, C, H, W) -> (1, C', H', W')."""
@@ -134,10 +149,7 @@ class Convolution(Operator):
     def add_gradient_(self, out: Tensor, u: Tensor, v: Tensor, factor: float) -> None:
         """Adds the kernel gradient of <u, conv(v)>."""
         wide, narrow = (u, v) if self.transposed else (v, u)
-        gradient: Tensor = conv2d_weight(
-            wide, list(out.shape), narrow, self.stride, self.padding, self.dilation, self.groups
-        )
-        out.add_(gradient, alpha=factor)
+        out.add_(self._derivative(narrow, wide, out, 1), alpha=factor)
 
     def left(self, weight: Tensor) -> Tensor:
         """Gaussian, of the shape of one output image."""

@@ -2,15 +2,17 @@
 
 The life of a spectrally normalized weight W in training:
 
-1. `refresh_` forms the normalized weight of the present W from u and v.
+1. `PowerIteration.refresh_` forms the normalized weight of the present W from u and v.
 2. Every forward pass, with or without gradient, uses that same tensor; the backward pass is
    SNGAN Eq. 12, with u and v constant.
-3. The optimizer changes W. `iterate_` makes one power iteration and forms the normalized
-   weight of the new W.
+3. The optimizer changes W. `PowerIteration.iterate_` makes one power iteration and forms the
+   normalized weight of the new W.
 
 Nothing else moves u and v: not a forward pass, not evaluation, not a generator update. W changed
-in another way (a loaded checkpoint, surgery in place) is noticed by its version counter, and until
-the next refresh each pass normalizes it anew; a change through ``.data`` goes unnoticed.
+in another way is noticed (a loaded checkpoint and surgery in place by its version counter,
+`vector_to_parameters` and ``weight.data = ...`` by its address), and until the next refresh each
+pass normalizes it anew. Only surgery in place through ``weight.data`` (``weight.data.mul_(2)``)
+leaves no trace: call `gan_lightning.normalization.refresh_` after it.
 """
 
 from __future__ import annotations
@@ -21,13 +23,19 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.nn.utils.parametrize import ParametrizationList
 
 from gan_lightning.normalization.operators import Operator
 
-EPS = 1e-12
-"""Smallest norm that u and v are divided by (SNGAN's code; BSSN's code)."""
+TINY = 1e-38
+"""Added to every entry of u and v before they are divided by their norms.
+
+Nothing beside what a weight of 1e-30 makes of them, but all there is where the weight is zero: u
+and v restart from a constant direction instead of staying zero for good.
+"""
+
+SMALLEST_SIGMA = 1e-36
+"""Smaller estimates are taken for this, so that the normalized weight of zero is zero."""
 
 INITIAL_ITERATIONS = 15
 """Power iterations at construction, so that the first forward pass is normalized (as torch's)."""
@@ -61,10 +69,10 @@ class SpectralNorm(nn.Module):
             self.register_buffer(f"v{k}", operator.adjoint(weight.detach(), u))
         self.register_buffer("normalized", torch.empty_like(weight), persistent=False)
         self.register_buffer("gain", weight.new_empty(()), persistent=False)
-        # The weight and the version of it that `normalized` is of; a tuple is no parameter.
-        self._current: tuple[Tensor, int] | None = None
+        self._mark: _Mark | None = None
+        iteration = PowerIteration([(self, weight)])
         for _ in range(INITIAL_ITERATIONS):
-            iterate_([(self, weight)])
+            iteration.iterate_()
 
     def vectors(self) -> list[tuple[Operator, Tensor, Tensor]]:
         """Each operator with its u and v."""
@@ -77,17 +85,17 @@ class SpectralNorm(nn.Module):
     def sigma(self, weight: Tensor) -> Tensor:
         """The estimate mean_k u_k^T A_k(W) v_k, a differentiable scalar."""
         estimates = [(u * op.forward(weight, v)).sum() for op, u, v in self.vectors()]
-        return torch.stack(estimates).mean()
+        return torch.stack(estimates).mean().clamp(min=SMALLEST_SIGMA)
 
     def definition(self, weight: Tensor) -> Tensor:
-        """The normalized weight by its definition, with autograd's own derivative."""
-        return weight * (self.scale / self.sigma(weight))
+        """The normalized weight by its definition, with autograd's own derivatives."""
+        with without_autocast(weight):
+            return weight * (self.scale / self.sigma(weight))
 
     def forward(self, weight: Tensor) -> Tensor:
         """Returns the normalized weight, the shared one if ``weight`` is the version it is of."""
-        if self._current is None or self._current[0] is not weight:
-            return self.definition(weight)
-        if self._current[1] != weight._version:
+        # Compilers cannot follow the mark: to them the definition is a function like any other.
+        if torch.compiler.is_compiling() or self._mark is None or not self._mark.holds(weight):
             return self.definition(weight)
         vectors = [x for _, u, v in self.vectors() for x in (u, v)]
         shared: Tensor = _Shared.apply(weight, self, self.normalized, self.gain, *vectors)
@@ -95,13 +103,32 @@ class SpectralNorm(nn.Module):
 
     def mark_current(self, weight: Tensor) -> None:
         """Declares `normalized` to be that of ``weight`` as it is now."""
-        self._current = (weight, weight._version)
+        self._mark = None if weight.is_inference() else _Mark(weight, self.normalized)
 
     def _apply(self, *args: Any, **kwargs: Any) -> SpectralNorm:
         # .to() and .double() change W without touching its version counter.
-        self._current = None
+        self._mark = None
         super()._apply(*args, **kwargs)  # type: ignore[no-untyped-call]  # torch does not type it
         return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leaves the mark out of copies, whose tensors count their versions anew."""
+        return {**self.__dict__, "_mark": None}
+
+
+class _Mark:
+    """Which state of a weight the shared normalized weight belongs to."""
+
+    def __init__(self, weight: Tensor, normalized: Tensor) -> None:
+        self.weight, self.normalized = weight, normalized
+        self.state = self._state()
+
+    def _state(self) -> tuple[int, int, int]:
+        # The normalized weight is what `layer.weight` hands out: somebody may change it in place.
+        return self.weight._version, self.weight.data_ptr(), self.normalized._version
+
+    def holds(self, weight: Tensor) -> bool:
+        return weight is self.weight and self._state() == self.state
 
 
 class _Shared(torch.autograd.Function):
@@ -122,14 +149,17 @@ class _Shared(torch.autograd.Function):
         *vectors: Tensor,
     ) -> Tensor:
         ctx.module = module
-        ctx.save_for_backward(normalized, gain, *vectors)
+        ctx.save_for_backward(weight, normalized, gain, *vectors)
         return normalized.detach()
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401 (as above)
-        normalized, gain, *vectors = ctx.saved_tensors
+        weight, normalized, gain, *vectors = ctx.saved_tensors  # raises if one has changed
         module: SpectralNorm = ctx.module
+        nothing = (None,) * (3 + len(vectors))
+        if torch.is_grad_enabled():  # a gradient of this gradient will be asked for
+            defined = module.definition(weight)
+            return torch.autograd.grad(defined, weight, grad, create_graph=True)[0], *nothing
         with without_autocast(grad):
             grad = _dense(grad)
             share = torch.dot(_flat(grad), _flat(normalized)).mul_(gain)
@@ -137,7 +167,7 @@ class _Shared(torch.autograd.Function):
             factor = -1 / (module.scale * len(module.operators))
             for k, operator in enumerate(module.operators):
                 operator.add_gradient_(out, vectors[2 * k] * share, vectors[2 * k + 1], factor)
-        return out, None, None, None, *(None for _ in vectors)
+        return out, *nothing
 
 
 def without_autocast(tensor: Tensor) -> AbstractContextManager[None]:
@@ -154,68 +184,76 @@ def _present(buffer: Tensor | None) -> Tensor:
 
 
 def _dense(kernel: Tensor) -> Tensor:
-    """The tensor in the memory order in which every unfolding of it is a view."""
-    if kernel.ndim == 4:
-        return kernel.contiguous(memory_format=torch.channels_last)
-    return kernel.contiguous()
+    """The tensor in the memory order in which every unfolding of it is a view: (O, kh, kw, I)."""
+    return kernel.movedim(1, -1).contiguous().movedim(-1, 1)
 
 
 def _flat(kernel: Tensor) -> Tensor:
     """A dense tensor's entries in memory order."""
-    return (kernel.permute(0, 2, 3, 1) if kernel.ndim == 4 else kernel).reshape(-1)
+    return kernel.movedim(1, -1).reshape(-1)
 
 
 Pairs = Sequence[tuple[SpectralNorm, Tensor]]
 
 
-@torch.no_grad()
-def iterate_(pairs: Pairs) -> None:
-    """One power iteration (SNGAN Eq. 20 and 21), then the normalized weight of the present W.
+class PowerIteration:
+    """The power iterations of several layers at once, their tensors looked up once.
 
-    v <- A^T u / |A^T u|;  u <- A v / |A v|;  sigma = |A v| = u^T A v
+    Args:
+        pairs: Each spectral norm with the weight that it normalizes.
     """
-    rows = _rows(pairs)
-    if not rows:
-        return
-    with without_autocast(rows[0][0]):
-        for weight, op, u, v in rows:
-            op.adjoint(weight, u, out=v)
-        _unit_([v for _, _, _, v in rows])
-    refresh_(pairs)
 
+    def __init__(self, pairs: Pairs) -> None:
+        self._pairs = pairs
+        self._rows = [(w, op, u, v) for module, w in pairs for op, u, v in module.vectors()]
+        self._us = [u for _, _, u, _ in self._rows]
+        self._vs = [v for _, _, _, v in self._rows]
 
-@torch.no_grad()
-def refresh_(pairs: Pairs) -> None:
-    """Forms u, sigma and the normalized weight of the present W from the present v.
+    @torch.no_grad()
+    def iterate_(self) -> None:
+        """One power iteration (SNGAN Eq. 20 and 21), then the normalized weight of the present W.
 
-    u is a function of W and v, so that doing this again changes nothing, to the last bit: a
-    resumed run goes on with the very normalized weight that the first one had.
-    """
-    rows = _rows(pairs)
-    if not rows:
-        return
-    with without_autocast(rows[0][0]):
-        for weight, op, u, v in rows:
-            op.forward(weight, v, out=u)
-    sigmas = iter(_unit_([u for _, _, u, _ in rows]))
-    for module, weight in pairs:
-        mine = [next(sigmas) for _ in module.operators]
-        total = sum(mine[1:], mine[0])
-        torch.reciprocal(total, out=module.gain).mul_(module.scale * len(mine))
-        torch.mul(weight, module.gain, out=module.normalized)
-        module.mark_current(weight)
+        v <- A^T u / |A^T u|;  u <- A v / |A v|;  sigma = |A v| = u^T A v
+        """
+        if not self._rows:
+            return
+        with without_autocast(self._rows[0][0]):
+            for weight, op, u, v in self._rows:
+                op.adjoint(weight, u, out=v)
+            _unit_(self._vs)
+        self.refresh_()
 
+    @torch.no_grad()
+    def refresh_(self) -> None:
+        """Forms u, sigma and the normalized weight of the present W from the present v.
 
-def _rows(pairs: Pairs) -> list[tuple[Tensor, Operator, Tensor, Tensor]]:
-    return [(weight, op, u, v) for module, weight in pairs for op, u, v in module.vectors()]
+        u is a function of W and v, so that doing this again changes nothing, to the last bit: a
+        resumed run goes on with the very normalized weight that the first one had.
+        """
+        if not self._rows:
+            return
+        with without_autocast(self._rows[0][0]):
+            for weight, op, u, v in self._rows:
+                op.forward(weight, v, out=u)
+            sigmas = iter(_unit_(self._us))
+        for module, weight in self._pairs:
+            mine = [next(sigmas) for _ in module.operators]
+            sigma = sum(mine[1:], mine[0]).clamp_(min=SMALLEST_SIGMA)
+            torch.reciprocal(sigma, out=module.gain).mul_(module.scale * len(mine))
+            torch.mul(weight, module.gain, out=module.normalized)
+            module.mark_current(weight)
 
 
 def _unit_(vectors: list[Tensor]) -> Sequence[Tensor]:
     """Divides each vector by its norm, in place, and returns the norms.
 
-    All layers in one call each, because the vectors are many and tiny.
+    All layers in one call each, because the vectors are many and tiny. The squares are added up in
+    float64: those of 1e-30 and of 1e30 are beyond float32.
     """
-    norms = torch._foreach_clamp_min(torch._foreach_norm(vectors), EPS)
+    torch._foreach_add_(vectors, TINY)
+    own = vectors[0].dtype
+    wide = own if vectors[0].device.type == "mps" else torch.float64
+    norms = torch.stack(torch._foreach_norm(vectors, 2, wide)).to(own).unbind()
     torch._foreach_div_(vectors, norms)
     return norms
 

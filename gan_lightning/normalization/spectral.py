@@ -24,12 +24,18 @@ from torch.nn.utils import parametrize
 
 from gan_lightning.errors import UserError
 from gan_lightning.normalization.base import LAYERS, Normalization
-from gan_lightning.normalization.operators import Convolution, Operator, Unfolding
-from gan_lightning.normalization.power_iteration import (
-    SpectralNorm,
-    refresh_,
-    spectral_pairs,
+from gan_lightning.normalization.operators import (
+    CONVOLUTIONS,
+    DECONVOLUTIONS,
+    Convolution,
+    Operator,
+    Unfolding,
 )
+from gan_lightning.normalization.power_iteration import SpectralNorm
+from gan_lightning.normalization.upkeep import refresh_
+
+CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
+"""Memory in which all unfoldings of a kernel are views, by its number of axes."""
 
 
 class SpectralNormalization(Normalization):
@@ -50,20 +56,25 @@ class SpectralNormalization(Normalization):
         The kernel moves to channels_last memory, in which all its unfoldings are views.
         """
         assert isinstance(layer, LAYERS)
-        if layer.weight.ndim == 4:
-            layer.to(memory_format=torch.channels_last)
+        if parametrize.is_parametrized(layer, "weight"):
+            raise UserError(
+                f"norm {type(self).__name__} finds a {type(layer).__name__} whose weight is "
+                "parametrized already; a norm such as gamma goes over it, not under it"
+            )
+        if layer.weight.ndim in CHANNELS_LAST:
+            layer.to(memory_format=CHANNELS_LAST[layer.weight.ndim])
         parametrization = SpectralNorm(layer.weight, self.operators(layer), self.scale)
         parametrize.register_parametrization(layer, "weight", parametrization)
-        refresh_(spectral_pairs(layer))  # of the parameter that torch may have made anew
+        refresh_(layer)  # of the parameter that torch may have made anew
         return layer
 
 
 def _rows_out(layer: nn.Module) -> Unfolding:
-    return Unfolding(1 if isinstance(layer, nn.ConvTranspose2d) else 0)
+    return Unfolding(1 if isinstance(layer, DECONVOLUTIONS) else 0)
 
 
 def _rows_in(layer: nn.Module) -> Unfolding:
-    return Unfolding(0 if isinstance(layer, nn.ConvTranspose2d) else 1)
+    return Unfolding(0 if isinstance(layer, DECONVOLUTIONS) else 1)
 
 
 class ssn(SpectralNormalization):
@@ -86,10 +97,10 @@ class bssn(SpectralNormalization):
     """
 
     def operators(self, layer: nn.Module) -> list[Operator]:
-        """W_out and W_in; a Linear has only one matrix."""
-        if isinstance(layer, nn.Linear):
-            return [_rows_out(layer)]
-        return [_rows_out(layer), _rows_in(layer)]
+        """W_out and W_in; a Linear or an Embedding has only one matrix."""
+        if isinstance(layer, (*CONVOLUTIONS, *DECONVOLUTIONS)):
+            return [_rows_out(layer), _rows_in(layer)]
+        return [_rows_out(layer)]
 
 
 class sn_conv(SpectralNormalization):
@@ -101,8 +112,8 @@ class sn_conv(SpectralNormalization):
     """
 
     def operators(self, layer: nn.Module) -> list[Operator]:
-        """The convolution at its real input size; a Linear is its own matrix."""
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+        """The convolution at its real input size; a Linear or an Embedding is its own matrix."""
+        if isinstance(layer, (*CONVOLUTIONS, *DECONVOLUTIONS)):
             return [Convolution(layer)]
         return [_rows_out(layer)]
 

@@ -16,7 +16,6 @@ from gan_lightning.errors import UserError
 from gan_lightning.streams import stream
 
 BLOCK = 64  # images judged at a time: fixed, since float32 results depend on a batch's size
-_TOLERANCE = 1e-3  # of the value range: rounding in half precision is no mistake
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 
 Images = NDArray[np.uint8]
@@ -208,26 +207,3 @@ def read_images(path: Path, channels: int) -> ImageSource:
 
 def _order(n: int) -> NDArray[np.int64]:
     return stream(0, "order of images", 0).permutation(n)
-
-
-def to_uint8(images: Tensor, value_range: tuple[float, float]) -> tuple[Tensor, Tensor]:
-    """Rounds a generator's images to pixels, and counts those that are none.
-
-    The counts stay on the device: reading them is left to the end of a pass.
-
-    Args:
-        images: Floating-point ``(N, channels, height, width)``.
-        value_range: The values of black and white.
-
-    Returns:
-        uint8 images of the same shape, meaningless where counted; and int64 ``(2,)``: how many
-        hold NaN or infinite values, and how many hold values out of range.
-    """
-    low, high = value_range
-    images = images.float()
-    slack = _TOLERANCE * (high - low)
-    flat = images.flatten(1)
-    broken = ~flat.isfinite().all(1)
-    outside = ((flat < low - slack) | (flat > high + slack)).any(1) & ~broken
-    pixels = ((images - low) * (255 / (high - low))).nan_to_num().clamp(0, 255).round()
-    return pixels.to(torch.uint8), torch.stack([broken.sum(), outside.sum()])

@@ -49,7 +49,7 @@ def make(layer: str, norm: Normalization) -> nn.Module:
     plain = build().double()
     with torch.no_grad():
         next(plain.parameters()).abs_()  # one large singular value: quick convergence
-    return normalize_(plain, norm, shape)
+    return normalize_(plain, norm, torch.zeros(1, *shape))
 
 
 def largest(matrix: Tensor) -> float:
@@ -124,7 +124,7 @@ def test_backward_is_that_of_the_definition(layer: str, norm: Normalization) -> 
 
 @pytest.mark.parametrize("norm", NORMS, ids=lambda n: f"{type(n).__name__}-{n.scale}")
 def test_passes_and_evaluation_move_nothing(norm: Normalization) -> None:
-    network = normalize_(CNNDiscriminator((3, 8, 8), width=4), norm, (3, 8, 8))
+    network = normalize_(CNNDiscriminator((3, 8, 8), width=4), norm, torch.zeros(1, 3, 8, 8))
     before = copy.deepcopy(network.state_dict())
     x = torch.randn(2, 3, 8, 8)
     for training in (True, False):
@@ -136,7 +136,7 @@ def test_passes_and_evaluation_move_nothing(norm: Normalization) -> None:
 
 
 def test_iterating_moves_u_and_v() -> None:
-    network = normalize_(CNNDiscriminator((3, 8, 8), width=4), bssn(), (3, 8, 8))
+    network = normalize_(CNNDiscriminator((3, 8, 8), width=4), bssn(), torch.zeros(1, 3, 8, 8))
     with torch.no_grad():
         for _, weight in spectral_pairs(network):
             weight += 0.02 * torch.randn_like(weight)
@@ -154,7 +154,9 @@ def test_scale_multiplies_every_layer_exactly(family: type[ssn]) -> None:
     weights = []
     for scale in (1.0, 2.0):
         torch.manual_seed(0)
-        network = normalize_(CNNDiscriminator((3, 8, 8), width=4), family(scale), (3, 8, 8))
+        network = normalize_(
+            CNNDiscriminator((3, 8, 8), width=4), family(scale), torch.zeros(1, 3, 8, 8)
+        )
         weights.append([p(w) for p, w in spectral_pairs(network)])
     assert len(weights[0]) == 8
     for one, two in zip(*weights, strict=True):
@@ -166,7 +168,7 @@ def test_sn_agrees_with_torch_on_the_same_vectors() -> None:
         torch.manual_seed(0)
         plain = build().double()
         stock = torch.nn.utils.parametrizations.spectral_norm(copy.deepcopy(plain)).eval()
-        module = normalize_(plain, sn(), shape)
+        module = normalize_(plain, sn(), torch.zeros(1, *shape))
         ((mine, weight),) = spectral_pairs(module)
         theirs: Any = stock.get_submodule("parametrizations.weight.0")
         u, v = theirs._u, theirs._v
@@ -193,7 +195,7 @@ def test_weights_changed_by_others_are_noticed() -> None:
 
 
 def test_copies_casts_and_checkpoints_keep_the_normalized_weight() -> None:
-    network = normalize_(CNNDiscriminator((3, 8, 8), width=4), bssn(1.2), (3, 8, 8))
+    network = normalize_(CNNDiscriminator((3, 8, 8), width=4), bssn(1.2), torch.zeros(1, 3, 8, 8))
     power_iterate_(network)
     x = torch.randn(2, 3, 8, 8)
     expected = network(x)
@@ -201,7 +203,7 @@ def test_copies_casts_and_checkpoints_keep_the_normalized_weight() -> None:
     torch.testing.assert_close(
         copy.deepcopy(network).double()(x.double()), expected.double(), rtol=1e-5, atol=1e-6
     )
-    other = normalize_(CNNDiscriminator((3, 8, 8), width=4), bssn(1.2), (3, 8, 8))
+    other = normalize_(CNNDiscriminator((3, 8, 8), width=4), bssn(1.2), torch.zeros(1, 3, 8, 8))
     assert not torch.allclose(other(x), expected)
     other.load_state_dict(network.state_dict())
     torch.testing.assert_close(other(x), expected)
@@ -213,7 +215,9 @@ def test_autocast_leaves_the_estimates_in_full_precision() -> None:
     networks = []
     for enabled in (False, True):
         torch.manual_seed(0)
-        network = normalize_(CNNDiscriminator((3, 8, 8), width=4), bssn(1.2), (3, 8, 8))
+        network = normalize_(
+            CNNDiscriminator((3, 8, 8), width=4), bssn(1.2), torch.zeros(1, 3, 8, 8)
+        )
         with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
             power_iterate_(network)
         networks.append(network)
@@ -223,7 +227,7 @@ def test_autocast_leaves_the_estimates_in_full_precision() -> None:
 
 def test_none_leaves_the_layer() -> None:
     layer = nn.Linear(3, 2)
-    assert normalize_(layer, none(), (3,)) is layer
+    assert normalize_(layer, none(), torch.zeros(1, 3)) is layer
     assert not hasattr(layer, "parametrizations")
 
 
@@ -239,7 +243,7 @@ def test_any_callable_serves_and_its_layers_are_replaced() -> None:
 
 
 def test_every_layer_of_the_discriminator_is_normalized() -> None:
-    network = normalize_(CNNDiscriminator((3, 8, 8), width=4), sn(), (3, 8, 8))
+    network = normalize_(CNNDiscriminator((3, 8, 8), width=4), sn(), torch.zeros(1, 3, 8, 8))
     layers = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     norms = [m for m in network.modules() if isinstance(m, SpectralNorm)]
     assert len(layers) == len(norms) == 8
@@ -254,4 +258,4 @@ def test_a_scale_that_is_no_scale_is_refused(scale: float) -> None:
 def test_strict_norm_of_other_padding_is_refused() -> None:
     layer = nn.Conv2d(2, 2, 3, padding=1, padding_mode="circular")
     with pytest.raises(UserError, match="circular"):
-        normalize_(layer, sn_conv(), (2, 4, 4))
+        normalize_(layer, sn_conv(), torch.zeros(1, 2, 4, 4))

@@ -18,7 +18,7 @@ FEW = settings(max_examples=15, deadline=None)
 
 
 def converged(layer: nn.Module, norm: sn | bsn | sn_conv, shape: tuple[int, ...]) -> nn.Module:
-    module = normalize_(layer.double(), norm, shape)
+    module = normalize_(layer.double(), norm, torch.zeros(1, *shape))
     for _ in range(100):
         power_iterate_(module)
     return module
@@ -66,7 +66,7 @@ def test_proposition_1_gradient_bound(hidden: list[int], n: int, seed: int) -> N
     """|grad_{w_t} D(x)|_F <= |x| and |grad_theta D(x)| <= sqrt(L) |x|, if every |w_t| <= 1."""
     torch.manual_seed(seed)
     network = mlp([n, *hidden, 1], slope=0.1).double()
-    normalize_(network, sn(), (n,))
+    normalize_(network, sn(), torch.zeros(1, *(n,)))
     for _ in range(50):
         power_iterate_(network)
     weights = [p(w).detach().clone() for p, w in spectral_pairs(network)]

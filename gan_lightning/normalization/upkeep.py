@@ -1,0 +1,45 @@
+"""What the normalizations of a network want done when its weights have changed."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from gan_lightning.normalization.base import Projection
+from gan_lightning.normalization.power_iteration import PowerIteration, spectral_pairs
+
+
+class Upkeep:
+    """What follows an update of a network's weights, looked up once.
+
+    Args:
+        network: A network after `normalize_`. When its tensors are replaced by others (moved to
+            another device, say), look anew.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        self._spectral = PowerIteration(spectral_pairs(network))
+        self._projected: list[tuple[Projection, nn.Module]] = [
+            (projection, layer)
+            for layer in network.modules()
+            if isinstance(projection := getattr(layer, "projection", None), Projection)
+        ]
+
+    def renew_(self) -> None:
+        """Projects weights and makes one power iteration in every spectrally normalized layer."""
+        for projection, layer in self._projected:
+            projection.project_(layer.weight)  # type: ignore[arg-type]  # a layer of LAYERS
+        self._spectral.iterate_()
+
+    def refresh_(self) -> None:
+        """Forms the normalized weights anew, without an iteration; due before training starts."""
+        self._spectral.refresh_()
+
+
+def power_iterate_(network: nn.Module) -> None:
+    """One power iteration in every spectrally normalized layer; due after each weight update."""
+    PowerIteration(spectral_pairs(network)).iterate_()
+
+
+def refresh_(network: nn.Module) -> None:
+    """Forms the normalized weights anew, without an iteration, after weights were changed."""
+    PowerIteration(spectral_pairs(network)).refresh_()
