@@ -18,12 +18,14 @@ from gan_lightning.callbacks import Checkpoints
 from gan_lightning.data import digits
 from gan_lightning.data.base import Split
 from gan_lightning.data.prepared import Prepared
+from gan_lightning.draws import Draw
 from gan_lightning.gan import GAN
 from gan_lightning.logger import MetricsCSV
 from gan_lightning.losses import hinge
-from gan_lightning.normalization import bssn, refresh_
+from gan_lightning.normalization import bssn
 from gan_lightning.optim import GANAdam
-from gan_lightning.step import descend, iteration
+from gan_lightning.players import Player, descend
+from gan_lightning.step import iteration
 
 
 class noise(digits):  # noqa: N801  (as the project's datasets)
@@ -77,16 +79,15 @@ def fitted(model: LightningModule, batch: int, steps: int) -> float:
 def bare(batch: int, steps: int) -> float:
     """Seconds of one iteration of the same step in a plain loop on fixed inputs."""
     model = GAN((3, 32, 32), norm=bssn(1.2))
-    refresh_(model.discriminator)
-    updates = [descend(GANAdam(n.parameters())) for n in (model.generator, model.discriminator)]
+    networks = model.generator, model.discriminator
+    G, D = (Player(n, descend(GANAdam(n.parameters()))) for n in networks)
+    D.refresh_()
     images = torch.randn(batch, 3, 32, 32).contiguous(memory_format=torch.channels_last)[None]
-    latents = torch.randn(1, batch, 128)
+    draws = Draw(images, torch.randn(1, batch, 128), torch.empty(1, 0))
     times = []
     for _ in range(steps):
         start = time.perf_counter()
-        iteration(
-            model.generator, model.discriminator, hinge(), updates[0], updates[1], images, latents
-        )
+        iteration(G, D, hinge(), (), draws)
         times.append(time.perf_counter() - start)
     return statistics.median(times[2:])
 
@@ -94,8 +95,14 @@ def bare(batch: int, steps: int) -> float:
 class Nothing(GAN):
     """Does all that `GAN` does but the mathematics."""
 
-    def _iterate_eagerly(self, images: Tensor, latents: Tensor) -> Tensor:
-        return torch.zeros(2)
+    def on_train_start(self) -> None:
+        """Replaces the mathematics."""
+        super().on_train_start()
+        self._loop._iterate = _nothing
+
+
+def _nothing(draws: Draw, own: object) -> Tensor:
+    return torch.zeros(2)
 
 
 class Minimal(LightningModule):

@@ -193,7 +193,7 @@ def extractor_share(images: int) -> dict[str, float]:
     real = judge.statistics(noise.block(0, 64)[0].numpy(), "noise", CPU)
     extractor.seconds = 0.0
     start = time.perf_counter()
-    judge.score(GeneratedImages(generator, images, 0, CPU), real, CPU)
+    judge.score(GeneratedImages(generator, images, 0), real, CPU)
     total = time.perf_counter() - start
     full = gaussian(features(2500, 1)), gaussian(features(2500, 2))
     _, fixed = timed(lambda: frechet_distance(*full))

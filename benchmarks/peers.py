@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from gan_lightning.draws import Draw
 from gan_lightning.losses import Objective
-from gan_lightning.step import Update
+from gan_lightning.penalties import Penalty
+from gan_lightning.players import Player
 
 
 def plain_iteration(
-    generator: nn.Module,
-    discriminator: nn.Module,
+    generator: Player,
+    discriminator: Player,
     objective: Objective,
-    update_generator: Update,
-    update_discriminator: Update,
-    images: Tensor,
-    latents: Tensor,
+    penalties: Sequence[Penalty],
+    draws: Draw,
 ) -> Tensor:
     """The textbook loop: separate passes, the generator run again for its own update."""
-    loss_d = images.new_zeros(())
-    for real, z in zip(images, latents, strict=True):
-        fake = generator(z).detach()
-        loss_d = objective.discriminator(discriminator(real), discriminator(fake))
-        update_discriminator(loss_d)
-    loss_g = objective.generator(discriminator(generator(latents[-1])))
-    update_generator(loss_g)
+    G, D = generator.network, discriminator.network
+    loss_d = draws.images.new_zeros(())
+    for real, z in zip(draws.images, draws.latents, strict=True):
+        loss_d = objective.discriminator(D(real), D(G(z).detach()))
+        discriminator.update(loss_d)
+    loss_g = objective.generator(D(G(draws.latents[-1])))
+    generator.update(loss_g)
     return torch.stack([loss_d.detach(), loss_g.detach()])
 
 

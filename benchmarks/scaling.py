@@ -17,11 +17,13 @@ from typing import Any
 import torch
 
 from benchmarks.timing import Work, interleaved, save, show
+from gan_lightning.draws import Draw
 from gan_lightning.losses import hinge
 from gan_lightning.networks import CNNDiscriminator, CNNGenerator
 from gan_lightning.normalization import bssn, normalize_
 from gan_lightning.optim import GANAdam
-from gan_lightning.step import descend, iteration
+from gan_lightning.players import Player, descend
+from gan_lightning.step import iteration
 
 START = {"batch": 8, "width": 16, "size": 32, "n_dis": 1}
 AXES: dict[str, list[int]] = {
@@ -38,12 +40,12 @@ def build(batch: int, width: int, size: int, n_dis: int) -> Work:
     generator, discriminator = CNNGenerator(shape, width=width), CNNDiscriminator(shape, width)
     for network in (generator, discriminator):
         network.to(memory_format=torch.channels_last)
-    normalize_(discriminator, bssn(1.2), shape)
-    updates = [descend(GANAdam(n.parameters())) for n in (generator, discriminator)]
+    normalize_(discriminator, bssn(1.2), torch.zeros(1, *shape))
+    networks = generator, discriminator
+    G, D = (Player(n, descend(GANAdam(n.parameters()))) for n in networks)
     images, latents = torch.randn(n_dis, batch, *shape), torch.randn(n_dis, batch, 128)
-    return lambda: iteration(
-        generator, discriminator, hinge(), updates[0], updates[1], images, latents
-    )
+    draws = Draw(images, latents, torch.empty(n_dis, 0))
+    return lambda: iteration(G, D, hinge(), (), draws)
 
 
 def along(axis: str, rounds: int) -> dict[str, Any]:

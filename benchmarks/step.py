@@ -19,12 +19,14 @@ from benchmarks import end_to_end
 from benchmarks.counting import CountOperations
 from benchmarks.peers import naive, plain_iteration, stock
 from benchmarks.timing import Work, interleaved, save, seconds, show
+from gan_lightning.draws import Draw, Own
 from gan_lightning.graph import GraphedIteration
 from gan_lightning.losses import hinge
 from gan_lightning.networks import CNNDiscriminator, CNNGenerator
 from gan_lightning.normalization import Norm, bssn, none, normalize_, sn, sn_conv
 from gan_lightning.optim import GANAdam
-from gan_lightning.step import descend, iteration
+from gan_lightning.players import Player, descend
+from gan_lightning.step import iteration
 
 SHAPE = (3, 32, 32)
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
@@ -58,25 +60,27 @@ def build(
     layout = torch.channels_last if ours else torch.contiguous_format
     for network in (generator, discriminator):
         network.to(DEVICE).to(memory_format=layout)
-    discriminator = normalize_(discriminator, norm, SHAPE)  # type: ignore[assignment]  # the same
+    normalize_(discriminator, norm, torch.zeros(1, *SHAPE))
     adam = GANAdam if ours else partial(torch.optim.Adam, lr=1e-4, betas=(0.5, 0.999))
     optimizers = [adam(network.parameters()) for network in (generator, discriminator)]
-    updates = [descend(optimizer) for optimizer in optimizers]
+    networks = generator, discriminator
+    players = [Player(n, descend(o)) for n, o in zip(networks, optimizers, strict=True)]
     images = torch.randn(n_dis * batch, *SHAPE, device=DEVICE).contiguous(memory_format=layout)
     images = images.unflatten(0, (n_dis, batch))
     latents = torch.randn(n_dis, batch, 128, device=DEVICE)
+    draws = Draw(images, latents, latents.new_empty(n_dis, 0))
 
-    def iterate(images: Tensor, latents: Tensor) -> Tensor:
+    def iterate(draws: Draw, own: Own | None = None) -> Tensor:
         with torch.autocast(DEVICE, torch.bfloat16, enabled=bf16):
-            return step(generator, discriminator, hinge(), *updates, images, latents)
+            return step(*players, hinge(), (), draws)
 
     if how == "graph":
         graphed = GraphedIteration(iterate, optimizers, lambda reason: print("no graph:", reason))
-        return lambda: graphed(images, latents)
+        return lambda: graphed(draws, None)
     if how == "compiled":
         compiled = torch.compile(iterate)
-        return lambda: compiled(images, latents)
-    return lambda: iterate(images, latents)
+        return lambda: compiled(draws)
+    return lambda: iterate(draws)
 
 
 def compare(batch: int, n_dis: int, rounds: int, names: list[str]) -> dict[str, Any]:

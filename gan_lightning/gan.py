@@ -44,8 +44,6 @@ class GAN(LightningModule):
 
     Args:
         image_shape: ``(channels, height, width)``; on the command line it comes from the data.
-        num_classes: Number of classes of the images, None without; on the command line it comes
-            from the data. A network whose constructor takes ``num_classes`` is given it.
         generator: Makes the generator, given the image shape.
         discriminator: Makes the discriminator, given the image shape.
         objective: The losses: hinge, standard, wasserstein, began.
@@ -70,12 +68,13 @@ class GAN(LightningModule):
             its loop costs less; the trained weights do not depend on it. 0 means 10 with a CUDA
             graph and 1 otherwise. Whatever happens between training steps (validation, checkpoints,
             moving averages, stopping on a signal) happens at its multiples.
+        num_classes: Number of classes of the images, None without; on the command line it comes
+            from the data. A network whose constructor takes ``num_classes`` is given it.
     """
 
     def __init__(
         self,
         image_shape: ImageShape,
-        num_classes: int | None = None,
         generator: Callable[[ImageShape], Generator] = CNNGenerator,
         discriminator: Callable[[ImageShape], nn.Module] = CNNDiscriminator,
         objective: Objective = hinge(),
@@ -91,6 +90,7 @@ class GAN(LightningModule):
         seed: int = 0,
         cuda_graph: Literal["auto", "on", "off"] = "auto",
         iterations_per_batch: int = 0,
+        num_classes: int | None = None,
     ) -> None:
         super().__init__()
         self.save_hyperparameters(logger=False)  # the command line logs the whole config

@@ -41,12 +41,12 @@ class Noting(GAN):
             norm=bssn(1.4),
             n_dis=2,
         )
-        self.seen: list[tuple[Tensor, Tensor]] = []
+        self.seen: list[tuple[Tensor, ...]] = []
 
     def training_step(self, batch: TrainingBatch, batch_idx: int) -> None:
         """Notes and trains."""
-        images = batch.images.double().unflatten(0, (self.n_dis, -1))
-        self.seen.append((images, self._latents(images)))
+        draws = self._loop.drawing.draws(self.global_step, batch.images.double(), batch.labels)
+        self.seen.append(tuple(draws.tensors()))
         super().training_step(batch, batch_idx)
 
 

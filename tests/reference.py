@@ -53,6 +53,8 @@ def rows_of_axis(axis: int) -> Matrix:
 
 def convolution_matrix(layer: nn.Conv2d | nn.ConvTranspose2d) -> Matrix:
     """The matrix of a convolution at its input size, built column by column."""
+    assert not isinstance(layer.padding, str)
+    padding = layer.padding
 
     def matrix(weight: Tensor) -> Tensor:
         (shape,) = layer.input_shapes  # type: ignore[misc]  # noted by normalize_
@@ -60,7 +62,7 @@ def convolution_matrix(layer: nn.Conv2d | nn.ConvTranspose2d) -> Matrix:
         basis = torch.eye(size, dtype=weight.dtype).reshape(size, *shape)
         if isinstance(layer, nn.ConvTranspose2d):
             columns = F.conv_transpose2d(
-                basis, weight, None, layer.stride, layer.padding, layer.output_padding
+                basis, weight, None, layer.stride, padding, layer.output_padding
             )
         else:
             columns = F.conv2d(basis, weight, None, layer.stride, layer.padding, layer.dilation)

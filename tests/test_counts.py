@@ -11,11 +11,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.counting import CountOperations
 from benchmarks.peers import naive, plain_iteration
+from gan_lightning.draws import Draw
 from gan_lightning.losses import hinge
 from gan_lightning.networks import CNNDiscriminator, CNNGenerator
 from gan_lightning.normalization import Norm, bssn, none, normalize_, sn, sn_conv
 from gan_lightning.optim import GANAdam
-from gan_lightning.step import descend, iteration
+from gan_lightning.players import Player, descend
+from gan_lightning.step import iteration
 
 SHAPE = (3, 16, 16)
 N = 4
@@ -27,18 +29,18 @@ def build(norm: Norm) -> tuple[nn.Module, nn.Module]:
     discriminator = CNNDiscriminator(SHAPE, width=4)
     for network in (generator, discriminator):
         network.to(memory_format=torch.channels_last)
-    return generator, normalize_(discriminator, norm, SHAPE)
+    return generator, normalize_(discriminator, norm, torch.zeros(1, *SHAPE))
 
 
 def one(step: Callable[..., Tensor], norm: Norm, n_dis: int = 1) -> Callable[[], Tensor]:
     """An iteration, past the first one in which optimizers make their state."""
     generator, discriminator = build(norm)
-    updates = [descend(GANAdam(n.parameters())) for n in (generator, discriminator)]
-    images = torch.randn(n_dis, N, *SHAPE)
-    latents = torch.randn(n_dis, N, 8)
+    networks = generator, discriminator
+    players = [Player(n, descend(GANAdam(n.parameters()))) for n in networks]
+    draws = Draw(torch.randn(n_dis, N, *SHAPE), torch.randn(n_dis, N, 8), torch.empty(n_dis, 0))
 
     def run() -> Tensor:
-        return step(generator, discriminator, hinge(), *updates, images, latents)
+        return step(*players, hinge(), (), draws)
 
     run()
     return run

@@ -7,47 +7,54 @@ from pathlib import Path
 import pytest
 import torch
 
+from gan_lightning.draws import Draw, Own
 from gan_lightning.graph import GraphedIteration
 from gan_lightning.losses import hinge
 from gan_lightning.networks import CNNDiscriminator, CNNGenerator
 from gan_lightning.normalization import bssn, normalize_
-from gan_lightning.optim import GANAdam
-from gan_lightning.step import descend, iteration
+from gan_lightning.optim import GANAdam, LinearDecay
+from gan_lightning.penalties import Penalty, gradient_penalty
+from gan_lightning.players import Player, descend
+from gan_lightning.step import iteration
 from tests.conftest import Gan, last, same
 
 pytestmark = pytest.mark.gpu
 SHAPE = (3, 16, 16)
 
 
+@pytest.mark.parametrize("own", [None, 6], ids=["shared", "own batch"])
+@pytest.mark.parametrize("penalties", [(), (gradient_penalty(),)], ids=["plain", "penalty"])
 @pytest.mark.parametrize("n_dis", [1, 3])
-def test_a_captured_iteration_is_the_eager_one(n_dis: int) -> None:
+def test_a_captured_iteration_is_the_eager_one(
+    n_dis: int, penalties: tuple[Penalty, ...], own: int | None
+) -> None:
+    """With a schedule of the learning rate, which a capture must not freeze."""
     results = []
     for graphed in (False, True):
         torch.manual_seed(0)
         networks = [CNNGenerator(SHAPE, 16, width=8), CNNDiscriminator(SHAPE, width=8)]
         for network in networks:
             network.cuda().to(memory_format=torch.channels_last)
-        generator, discriminator = networks
-        normalize_(discriminator, bssn(1.2), SHAPE)
+        normalize_(networks[1], bssn(1.2), torch.zeros(1, *SHAPE))
         optimizers = [GANAdam(network.parameters()) for network in networks]
-        updates = [descend(optimizer) for optimizer in optimizers]
+        schedules = [LinearDecay(optimizer, end=8) for optimizer in optimizers]
+        G, D = (Player(n, descend(o)) for n, o in zip(networks, optimizers, strict=True))
 
-        def eager(
-            images: torch.Tensor,
-            latents: torch.Tensor,
-            parts: tuple[object, ...] = (generator, discriminator, hinge(), *updates),
-        ) -> torch.Tensor:
-            return iteration(*parts, images, latents)  # type: ignore[arg-type, call-arg]
+        def eager(draws: Draw, own: Own | None, G: Player = G, D: Player = D) -> torch.Tensor:
+            return iteration(G, D, hinge(), penalties, draws, own)
 
         iterate = GraphedIteration(eager, optimizers, pytest.fail) if graphed else eager
         rng = torch.Generator("cuda").manual_seed(1)
-        losses = [
-            iterate(
-                torch.randn(n_dis, 8, *SHAPE, device="cuda", generator=rng),
-                torch.randn(n_dis, 8, 16, device="cuda", generator=rng),
-            )
-            for _ in range(8)
-        ]
+
+        def some(*shape: int, rng: torch.Generator = rng) -> torch.Tensor:
+            return torch.randn(*shape, device="cuda", generator=rng)
+
+        losses = []
+        for _ in range(8):
+            draws = Draw(some(n_dis, 8, *SHAPE), some(n_dis, 8, 16), some(n_dis, 8).sigmoid())
+            losses.append(iterate(draws, Own(some(own, 16)) if own else None))
+            for schedule in schedules:
+                schedule.step()
         weights = [p.detach() for network in networks for p in network.parameters()]
         results.append((torch.stack(losses), weights))
     torch.testing.assert_close(results[0][0], results[1][0])

@@ -89,10 +89,10 @@ class Case:
         pairs = zip(
             (generator, discriminator), plain, (self.generator_norm, self.norm), strict=True
         )
-        literal = [literal_network(*pair) for pair in pairs]
+        G, D = (literal_network(*pair) for pair in pairs)
         penalties = [(type(p).__name__, p.weight) for p in self.penalties]  # type: ignore[attr-defined]
         name = type(self.objective).__name__
-        return ReferenceGAN(*literal, name, penalties, LR, BETAS, EPS)
+        return ReferenceGAN(G, D, name, penalties, LR, BETAS, EPS)
 
     def data(self, iterations: int) -> list[tuple[Draw, Own | None]]:
         """What the iterations look at."""
@@ -120,17 +120,21 @@ class Case:
 
 
 def literal_network(normalized: nn.Module, plain: nn.Module, norm: Normalization) -> LiteralNetwork:
-    gains = {gamma: "layer", shared_gamma: "network"}.get(type(norm), "none")
+    kinds: dict[type, str] = {gamma: "layer", shared_gamma: "network"}
+    gains = kinds.get(type(norm), "none")
     name = type(norm.over if isinstance(norm, gamma) else norm).__name__
     return LiteralNetwork(normalized, plain, name, gains, getattr(norm, "limit", None))
 
 
-def players(generator: nn.Module, discriminator: nn.Module, **adam: object) -> list[Player]:
+def players(
+    generator: nn.Module, discriminator: nn.Module, **adam: object
+) -> tuple[Player, Player]:
     settings = {"lr": LR, "betas": BETAS, "eps": EPS, "fused": True} | adam
-    return [
-        Player(network, descend(torch.optim.Adam(network.parameters(), **settings)))  # type: ignore[arg-type]
+    update_g, update_d = (
+        descend(torch.optim.Adam(network.parameters(), **settings))  # type: ignore[arg-type]
         for network in (generator, discriminator)
-    ]
+    )
+    return Player(generator, update_g), Player(discriminator, update_d)
 
 
 def assert_same_weights(network: nn.Module, literal: LiteralNetwork) -> None:
@@ -178,10 +182,10 @@ def test_three_iterations_are_those_of_the_literal_algorithm(name: str) -> None:
     case = CASES[name]
     generator, discriminator = case.normalized()
     reference = case.reference(generator, discriminator)
-    both = players(generator, discriminator)
+    G, D = players(generator, discriminator)
     before = copy.deepcopy(reference.D.plain.state_dict())
     for draws, own_draw in case.data(iterations=3):
-        losses = iteration(*both, case.objective, case.penalties, draws, own_draw)
+        losses = iteration(G, D, case.objective, case.penalties, draws, own_draw)
         expected = torch.tensor(reference.iteration(draws, own_draw), dtype=torch.float64)
         torch.testing.assert_close(losses, expected, rtol=0, atol=TOLERANCE)
     assert_same_weights(generator, reference.G)
@@ -197,10 +201,10 @@ def test_the_comparison_sees_an_error_of_a_thousandth(name: str) -> None:
     case = CASES[name]
     generator, discriminator = case.normalized()
     reference = case.reference(generator, discriminator)
-    both = players(generator, discriminator)
+    G, D = players(generator, discriminator)
     next(discriminator.parameters()).register_hook(lambda gradient: gradient * 1.001)
     for draws, own_draw in case.data(iterations=3):
-        iteration(*both, case.objective, case.penalties, draws, own_draw)
+        iteration(G, D, case.objective, case.penalties, draws, own_draw)
         reference.iteration(draws, own_draw)
     with pytest.raises(AssertionError):
         assert_same_weights(discriminator, reference.D)
@@ -223,7 +227,8 @@ class Coupled(nn.Module):
 def test_batch_normalized_discriminator_sees_real_and_fake_apart() -> None:
     generator, coupled = Case(none()).plain()[0], Coupled().double()
     ((draws, _),) = Case(none()).data(1)
-    iteration(*players(generator, coupled), hinge(), (), draws)
+    G, D = players(generator, coupled)
+    iteration(G, D, hinge(), (), draws)
     assert coupled.seen == [N, N, N]  # real, fake, and the generator's
 
 
@@ -260,7 +265,8 @@ def test_a_discriminator_may_say_several_things_of_an_image() -> None:
 
     generator, discriminator = Case(none()).plain()[0], Twofold().double()
     ((draws, _),) = Case(none()).data(1)
-    iteration(*players(generator, discriminator), Both(), (), draws)
+    G, D = players(generator, discriminator)
+    iteration(G, D, Both(), (), draws)
     assert len(seen) == 3
     for output in seen:
         assert output.logits.shape == output.other.shape == (N,)
@@ -277,8 +283,8 @@ def test_an_iteration_runs_on_the_meta_device(name: str) -> None:
     draws = draws.map(lambda t: t.to("meta"))
     if own_draw is not None:
         own_draw = Own(own_draw.latents.to("meta"), tuple(y.to("meta") for y in own_draw.labels))
-    both = players(generator, discriminator, fused=False, foreach=True)
-    losses = iteration(*both, case.objective, case.penalties, draws, own_draw)
+    G, D = players(generator, discriminator, fused=False, foreach=True)
+    losses = iteration(G, D, case.objective, case.penalties, draws, own_draw)
     assert losses.shape == (2,)
     assert losses.is_meta
 
@@ -290,13 +296,13 @@ def test_no_pass_uses_the_half_precision_copy_of_old_weights(norm: Norm) -> None
     for cache in (True, False):
         case = Case(norm, n_dis=3)  # type: ignore[arg-type]
         generator, discriminator = (network.float() for network in case.normalized())
-        both = [
+        G, D = (
             Player(n, descend(torch.optim.SGD(n.parameters(), 1.0)))
             for n in (generator, discriminator)
-        ]
+        )
         with torch.autocast("cpu", torch.bfloat16, cache_enabled=cache):
             for draws, _ in case.data(2):
-                iteration(*both, hinge(), (), draws.map(Tensor.float))
+                iteration(G, D, hinge(), (), draws.map(Tensor.float))
         results.append([*generator.parameters(), *discriminator.parameters()])
     assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
 
@@ -314,9 +320,9 @@ def test_losses_are_taken_in_full_precision_under_autocast() -> None:
             return super().generator(fake)
 
     case = Case(bssn(1.2))
-    both = players(*(network.float() for network in case.normalized()))
+    G, D = players(*(network.float() for network in case.normalized()))
     ((draws, _),) = case.data(1)
     with torch.autocast("cpu", torch.bfloat16):
-        assert both[1].network(draws.images[0].float()).dtype == torch.bfloat16
-        iteration(*both, Spy(), (), draws.map(Tensor.float))
+        assert D.network(draws.images[0].float()).dtype == torch.bfloat16
+        iteration(G, D, Spy(), (), draws.map(Tensor.float))
     assert seen == [torch.float32] * 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,14 @@ from PIL import Image
 
 from gan_lightning import GAN, cli
 from gan_lightning.data import digits
+from gan_lightning.draws import Draw
 from gan_lightning.errors import UserError
 from gan_lightning.gan import TrainingBatch
-from gan_lightning.losses import hinge
 from gan_lightning.networks import CNNDiscriminator, CNNGenerator
 from gan_lightning.normalization import bssn, refresh_
+from gan_lightning.penalties import gradient_penalty
 from tests.conftest import Gan, bare_trainer, last, rows, same
-from tests.reference import ReferenceGAN
+from tests.reference import LiteralNetwork, ReferenceGAN, own
 
 
 class Counter(Callback):
@@ -71,42 +73,43 @@ def test_everything_counts_generator_updates(
 
 @pytest.mark.parametrize("n_dis", [1, 3])
 def test_training_is_the_literal_algorithm(tmp_path: Path, n_dis: int) -> None:
-    """Lightning, data and latents included: float64, against the reference loop."""
-    seen: list[tuple[torch.Tensor, torch.Tensor]] = []
+    """Lightning, data and what is drawn included: float64, against the reference loop."""
+    seen: list[Draw] = []
 
     class Spy(GAN):
         def training_step(self, batch: TrainingBatch, batch_idx: int) -> None:
-            images = batch.images.double().unflatten(0, (self.n_dis, -1))
-            seen.append((images.clone(), self._latents(images).clone()))
+            images = batch.images.double()
+            draws = self._loop.drawing.draws(self.global_step, images, batch.labels)
+            seen.append(draws.map(torch.clone))
             super().training_step(batch, batch_idx)
 
     torch.manual_seed(0)
+    adam = partial(torch.optim.Adam, lr=2e-4, betas=(0.5, 0.9), eps=1e-4)
     model = Spy(
         (1, 16, 16),
         generator=lambda shape: CNNGenerator(shape, 6, width=2),
         discriminator=lambda shape: CNNDiscriminator(shape, width=2),
         norm=bssn(1.4),
+        penalties=[gradient_penalty()],
+        generator_optimizer=adam,
+        discriminator_optimizer=adam,
         n_dis=n_dis,
     ).double()
     refresh_(model.discriminator)  # u anew in float64, as at the start of training
     plain = CNNDiscriminator((1, 16, 16), width=2).double()
-    reference = ReferenceGAN(
-        model.generator, model.discriminator, plain, "bssn", hinge(), 1e-4, (0.5, 0.999)
-    )
+    D = LiteralNetwork(model.discriminator, plain, "bssn")
+    reference = ReferenceGAN(model.generator, D, "hinge", [("gradient_penalty", 10.0)], eps=1e-4)
     bare_trainer(tmp_path, max_steps=3, precision="64-true").fit(
         model, datamodule=digits(batch_size=4)
     )
     assert len(seen) == 3
-    for images, latents in seen:
-        reference.iteration(images, latents)
-    for key, value in reference.generator.state_dict().items():
-        if not key.endswith("num_batches_tracked"):
-            mine = model.generator.state_dict()[key]
-            torch.testing.assert_close(mine, value, rtol=0, atol=1e-11)
-    state = model.discriminator.state_dict()
-    for key, value in plain.state_dict().items():
-        mine = state.get(key, state.get(key.replace("weight", "parametrizations.weight.original")))
-        torch.testing.assert_close(mine, value, rtol=0, atol=1e-11)
+    for draws in seen:
+        reference.iteration(draws)
+    for network, literal in ((model.generator, reference.G), (model.discriminator, D)):
+        state = network.state_dict()
+        for key, value in literal.plain.state_dict().items():
+            if not key.endswith("num_batches_tracked"):
+                torch.testing.assert_close(own(state, key), value, rtol=0, atol=1e-12)
 
 
 def test_what_a_run_leaves(gan: Gan, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

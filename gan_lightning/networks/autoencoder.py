@@ -123,7 +123,7 @@ class DecoderGenerator(Generator):
         """Draws ``n`` latents from U(-1, 1): float32 ``(n, latent_dim)`` on the CPU."""
         return torch.from_numpy(2 * rng.random((n, self.latent_dim), dtype=np.float32) - 1)
 
-    def forward(self, z: Tensor, *labels: Tensor) -> Tensor:
+    def forward(self, z: Tensor) -> Tensor:
         """Makes images in [-1, 1], ``(N, latent_dim) -> (N, channels, height, width)``."""
         images: Tensor = self.layers(z)
         return images

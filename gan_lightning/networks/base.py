@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -42,12 +42,11 @@ class Generator(nn.Module, ABC):
         self.latent_dim = latent_dim
 
     @abstractmethod
-    def forward(self, z: Tensor, *labels: Tensor) -> Tensor:
-        """Makes images, ``(N, latent_dim) -> (N, channels, height, width)``.
+    def forward(self, *args: Any, **kwargs: Any) -> Tensor:
+        """Makes images: ``forward(z)``, or ``forward(z, labels)`` where ``num_classes`` is set.
 
-        Args:
-            z: ``(N, latent_dim)``.
-            *labels: Nothing; or the classes, int64 ``(N,)``, where ``num_classes`` is set.
+        ``z`` is ``(N, latent_dim)``, ``labels`` int64 ``(N,)``; images are
+        ``(N, channels, height, width)``.
         """
 
     def latents(self, n: int, rng: np.random.Generator) -> Tensor:

@@ -57,7 +57,7 @@ class CNNGenerator(Generator):
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
 
-    def forward(self, z: Tensor, *labels: Tensor) -> Tensor:
+    def forward(self, z: Tensor) -> Tensor:
         """Makes images in [-1, 1], ``(N, latent_dim) -> (N, channels, height, width)``."""
         images: Tensor = self.layers(self.linear(z).unflatten(1, self.first))
         return images
@@ -96,7 +96,7 @@ class CNNDiscriminator(nn.Module):
         nn.init.normal_(self.linear.weight, std=INIT_STD)
         nn.init.zeros_(self.linear.bias)
 
-    def forward(self, images: Tensor, *labels: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> Tensor:
         """Logits, ``(N, channels, height, width) -> (N, 1)``."""
         logits: Tensor = self.linear(self.features(images).flatten(1))
         return logits

@@ -59,11 +59,11 @@ class ConditionalCNNGenerator(CNNGenerator):
             if isinstance(layer, nn.BatchNorm2d):
                 self.layers[k] = ConditionalBatchNorm2d(layer.num_features, self.num_classes)
 
-    def forward(self, z: Tensor, *labels: Tensor) -> Tensor:
+    def forward(self, z: Tensor, labels: Tensor) -> Tensor:  # type: ignore[override]  # more of it
         """Makes images of the given classes, ``(N, latent_dim), (N,) -> (N, C, H, W)``."""
         x: Tensor = self.linear(z).unflatten(1, self.first)
         for layer in self.layers:
-            x = layer(x, *labels) if isinstance(layer, ConditionalBatchNorm2d) else layer(x)
+            x = layer(x, labels) if isinstance(layer, ConditionalBatchNorm2d) else layer(x)
         return x
 
 
@@ -90,9 +90,9 @@ class ProjectionCNNDiscriminator(CNNDiscriminator):
         self.embed = nn.Embedding(self.num_classes, 8 * width)
         nn.init.normal_(self.embed.weight, std=INIT_STD)
 
-    def forward(self, images: Tensor, *labels: Tensor) -> Tensor:
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:  # type: ignore[override]  # as above
         """Logits, ``(N, channels, height, width), (N,) -> (N, 1)``."""
         features: Tensor = self.features(images)
         logits: Tensor = self.linear(features.flatten(1))
-        inner: Tensor = self.embed(*labels) * features.sum((2, 3))  # (N, F)
+        inner: Tensor = self.embed(labels) * features.sum((2, 3))  # (N, F)
         return logits + inner.sum(1, keepdim=True)

@@ -53,7 +53,7 @@ class MNISTGenerator(Generator):
         """Draws ``n`` latents from U(-1, 1): float32 ``(n, latent_dim)`` on the CPU."""
         return torch.from_numpy(2 * rng.random((n, self.latent_dim), dtype=np.float32) - 1)
 
-    def forward(self, z: Tensor, *labels: Tensor) -> Tensor:
+    def forward(self, z: Tensor) -> Tensor:
         """Makes images in [0, 1], ``(N, latent_dim) -> (N, 1, 28, 28)``."""
         images: Tensor = self.layers(self.linear(z).unflatten(1, (128, 7, 7)))
         return images

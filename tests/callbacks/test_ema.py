@@ -68,8 +68,8 @@ def test_the_average_is_scored_under_its_own_name(tmp_path: Path) -> None:
     trainer.fit(module, runs.data(tmp_path))
     (row,) = rows(tmp_path)[-1:]
     assert row["ema_digits_fid"] != row["digits_fid"]
-    source = GeneratedImages(module.generator, 64, 0, torch.device("cpu"), average.weights)
-    own = GeneratedImages(module.generator, 64, 0, torch.device("cpu"))
+    source = GeneratedImages(module.generator, 64, 0, average.weights)
+    own = GeneratedImages(module.generator, 64, 0)
     assert not np.array_equal(source.block(0, 64)[0], own.block(0, 64)[0])
 
 

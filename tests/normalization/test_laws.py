@@ -235,7 +235,7 @@ def test_any_callable_serves_and_its_layers_are_replaced() -> None:
     network = normalize_(
         CNNDiscriminator((3, 8, 8), width=4),
         lambda layer: nn.Sequential(layer, nn.Identity()),
-        (3, 8, 8),
+        torch.zeros(1, 3, 8, 8),
     )
     replaced = [layer for layer in network.modules() if isinstance(layer, nn.Identity)]
     assert len(replaced) == 8

@@ -17,6 +17,7 @@ from torch import Tensor, distributed, nn
 
 from gan_lightning.distributed import first_then_others, on_all, on_first
 from gan_lightning.errors import UserError
+from gan_lightning.networks import Generator
 from gan_lightning.scores.generated import GeneratedImages
 from gan_lightning.scores.kid import kid
 from gan_lightning.scores.ms_ssim import ms_ssim
@@ -31,22 +32,16 @@ CPU = torch.device("cpu")
 UNEVEN, EMPTY = 64 * 4 + 10, 70  # five and two blocks: for three processes 2, 2, 1 and 1, 1, 0
 
 
-class TinyGenerator(nn.Module):
+class TinyGenerator(Generator):
     """Linear, batch normalization, tanh; with running statistics that depend on the process."""
 
-    image_shape = SHAPE
-    value_range = (-1.0, 1.0)
-
     def __init__(self, rank: int, broken_from: float = float("inf")) -> None:
-        super().__init__()
+        super().__init__(SHAPE, 4)
         rng = np.random.default_rng(0)
         self.matrix = nn.Parameter(torch.from_numpy(rng.standard_normal((4, 64)) / 2).float())
         self.norm = nn.BatchNorm1d(64)
         self.norm.running_mean = torch.full((64,), 0.1 * rank)
         self.broken_from = broken_from
-
-    def latents(self, n: int, rng: np.random.Generator) -> Tensor:
-        return torch.from_numpy(rng.standard_normal((n, 4), dtype=np.float32))
 
     def forward(self, z: Tensor) -> Tensor:
         images: Tensor = torch.tanh(self.norm(z @ self.matrix)).unflatten(1, SHAPE)
@@ -64,7 +59,7 @@ def scores(count: int, rank: int, cache: Path | None = None) -> dict[str, float]
     subject = judge(count, cache)
     subject.prepare(SHAPE)
     real = subject.statistics(random_images(200), "small", CPU)
-    source = GeneratedImages(TinyGenerator(rank), count, seed=3, device=CPU)
+    source = GeneratedImages(TinyGenerator(rank), count, seed=3)
     return subject.score(source, real, CPU).row()
 
 
@@ -72,7 +67,7 @@ def invalid(rank: int) -> str:
     """The message about images of which a few, of some processes, are NaN."""
     subject = judge(UNEVEN, None)
     real = subject.statistics(random_images(200), "small", CPU)
-    source = GeneratedImages(TinyGenerator(rank, broken_from=2.2), UNEVEN, seed=3, device=CPU)
+    source = GeneratedImages(TinyGenerator(rank, broken_from=2.2), UNEVEN, seed=3)
     try:
         return str(subject.score(source, real, CPU).scores)
     except UserError as error:

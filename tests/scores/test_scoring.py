@@ -71,7 +71,7 @@ def test_too_few_images_are_refused() -> None:
 def test_broken_images_give_an_error_and_no_number() -> None:
     subject = judge(120, None)
     real = subject.statistics(random_images(200), "small", CPU)
-    source = GeneratedImages(TinyGenerator(0, broken_from=1.5), 120, 3, CPU)
+    source = GeneratedImages(TinyGenerator(0, broken_from=1.5), 120, 3)
     with pytest.raises(UserError, match=r"of 120 images [1-9]\d* hold NaN"):
         subject.score(source, real, CPU)
 
@@ -87,7 +87,7 @@ def test_images_out_of_range_give_an_error_and_no_number() -> None:
     subject = judge(120, None)
     real = subject.statistics(random_images(200), "small", CPU)
     with pytest.raises(UserError, match="120 hold values out of range"):
-        subject.score(GeneratedImages(Loud(0), 120, 3, CPU), real, CPU)
+        subject.score(GeneratedImages(Loud(0), 120, 3), real, CPU)
 
 
 def test_imported_moments_cannot_serve_scores_of_features(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_generating_leaves_the_generator_and_the_random_state_alone() -> None:
     generator.norm.momentum = None
     state = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
     before = torch.random.get_rng_state()
-    source = GeneratedImages(generator, 64, 3, CPU)
+    source = GeneratedImages(generator, 64, 3)
     first = source.block(0, 64)[0]
     assert torch.equal(first, source.block(0, 64)[0])
     assert generator.training
@@ -115,10 +115,10 @@ def test_generating_leaves_the_generator_and_the_random_state_alone() -> None:
 
 def test_other_weights_are_used_only_while_generating() -> None:
     generator = TinyGenerator(0)
-    own = GeneratedImages(generator, 8, 3, CPU).block(0, 8)[0]
-    source = GeneratedImages(generator, 8, 3, CPU, {"matrix": -generator.matrix.detach()})
+    own = GeneratedImages(generator, 8, 3).block(0, 8)[0]
+    source = GeneratedImages(generator, 8, 3, {"matrix": -generator.matrix.detach()})
     assert torch.equal(source.block(0, 8)[0], 255 - own)
-    assert torch.equal(GeneratedImages(generator, 8, 3, CPU).block(0, 8)[0], own)
+    assert torch.equal(GeneratedImages(generator, 8, 3).block(0, 8)[0], own)
 
 
 @pytest.fixture(scope="module")

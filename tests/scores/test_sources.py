@@ -10,33 +10,8 @@ import torch
 from PIL import Image
 
 from gan_lightning.errors import UserError
-from gan_lightning.scores.sources import ArrayImages, NoiseImages, read_images, to_uint8
+from gan_lightning.scores.sources import ArrayImages, NoiseImages, read_images
 from tests.scores.small import random_images
-
-
-@pytest.mark.parametrize("value_range", [(-1.0, 1.0), (0.0, 1.0)])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
-def test_every_level_survives_quantization(
-    value_range: tuple[float, float], dtype: torch.dtype
-) -> None:
-    coarse = dtype == torch.bfloat16  # eight bits cannot tell all levels apart
-    levels = torch.arange(0, 256, 51 if coarse else 1)
-    low, high = value_range
-    images = (low + levels.to(torch.float64) * (high - low) / 255).to(dtype)
-    got, invalid = to_uint8(images.view(-1, 1, 1, 1), value_range)
-    assert (got.flatten() - levels).abs().max() <= int(coarse)
-    assert invalid.tolist() == [0, 0]
-
-
-def test_images_with_values_that_are_none_are_counted() -> None:
-    images = torch.zeros(6, 1, 2, 2)
-    images[0, 0, 0, 0] = float("nan")
-    images[1, 0, 1, 1] = float("inf")
-    images[2] = float("-inf")
-    images[3, 0, 0, 1] = 1.01
-    images[4, 0, 0, 1] = -1.5
-    images[5] = 1.0005  # rounding in half precision
-    assert to_uint8(images, (-1.0, 1.0))[1].tolist() == [3, 2]
 
 
 def test_arrays_are_read_by_index() -> None:
