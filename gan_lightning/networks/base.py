@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -81,11 +82,18 @@ def build(
         image_shape: ``(channels, height, width)``.
         num_classes: Number of classes of the images, None without.
     """
-    wanted = inspect.signature(make).parameters.get("num_classes")
-    given = wanted is not None and wanted.default not in (None, inspect.Parameter.empty)
-    if num_classes is None or wanted is None or given:
+    if num_classes is None or not _asks_for_classes(make):
         return make(image_shape)
-    return make(image_shape, num_classes=num_classes)  # type: ignore[call-arg]  # looked up above
+    return make(image_shape, num_classes=num_classes)  # type: ignore[call-arg]  # it asks for them
+
+
+def _asks_for_classes(make: Callable[[ImageShape], Network]) -> bool:
+    """Whether ``num_classes`` is a parameter that has no value yet."""
+    if isinstance(make, partial) and "num_classes" in make.keywords:
+        # What the command line makes of a class, with all its options; it has no other signature.
+        return make.keywords["num_classes"] is None
+    parameter = inspect.signature(make).parameters.get("num_classes")
+    return parameter is not None and parameter.default in (None, inspect.Parameter.empty)
 
 
 def require_same_classes(generator: Generator, discriminator: nn.Module) -> None:

@@ -39,14 +39,14 @@ def probe(network: nn.Module, inputs: Sequence[Tensor], kinds: tuple[type[nn.Mod
     parameter = next(network.parameters(), None)
     devices = [parameter.device] if parameter is not None and parameter.is_cuda else []
     try:
-        with torch.random.fork_rng(devices), torch.enable_grad():
+        with torch.random.fork_rng(devices), torch.inference_mode(False), torch.enable_grad():
             network.eval()(*(_like(parameter, value) for value in inputs))
+            inner = _inner(taken, made)
     finally:
         for hook in hooks:
             hook.remove()
         for module, training in modes:
             module.training = training
-    inner = _inner(taken, made)
     for layer in layers:
         layer.input_shapes = tuple(shapes[layer])  # type: ignore[assignment]  # plain attributes
         layer.is_output = bool(shapes[layer]) and layer not in inner  # type: ignore[assignment]

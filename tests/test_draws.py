@@ -1,0 +1,110 @@
+"""What is random in an iteration: a function of (seed, iteration, rank), never drawn twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from gan_lightning.draws import Draw, Drawing
+from gan_lightning.networks import CNNGenerator, ConditionalCNNGenerator, MNISTGenerator
+from gan_lightning.streams import stream
+
+SHAPE = (1, 8, 8)
+LATENT, N, CLASSES = 5, 4, 7
+PLAIN = Drawing(CNNGenerator(SHAPE, LATENT, width=1), 2, seed=0, rank=0)
+RICH = Drawing(ConditionalCNNGenerator(SHAPE, CLASSES, LATENT, width=1), 2, 0, 0, mixed=True, own=6)
+
+
+def drawn(drawing: Drawing, iteration: int) -> Draw:
+    images = torch.arange(2 * N * 64, dtype=torch.float32).reshape(2 * N, *SHAPE)
+    return drawing.draws(iteration, images, torch.arange(2 * N) % CLASSES)
+
+
+def test_latents_are_those_of_their_stream() -> None:
+    rng = stream(3, "latents", 11, 2)
+    expected = torch.from_numpy(rng.standard_normal((2 * N, LATENT), dtype=np.float32))
+    latents = drawn(replace(PLAIN, seed=3, rank=2), 11).latents
+    assert torch.equal(latents, expected.reshape(2, N, LATENT))
+
+
+def everything(drawing: Drawing, iteration: int) -> list[Tensor]:
+    """Each random tensor of an iteration, one update at a time."""
+    draws = drawn(drawing, iteration)
+    own = drawing.own_draw(iteration, draws.images)
+    assert own is not None
+    each = [t for draw in draws.each() for t in (draw.latents, draw.mix, *draw.fake_labels)]
+    return [*each, *own.tensors()]
+
+
+def test_no_two_updates_iterations_ranks_or_seeds_draw_the_same() -> None:
+    places = [(seed, t, rank) for seed in (0, 1) for t in (0, 1, 2) for rank in (0, 1)]
+    everywhere = [everything(replace(RICH, seed=s, rank=r), t) for s, t, r in places]
+    again = [everything(replace(RICH, seed=s, rank=r), t) for s, t, r in places]
+    latents = []
+    for first, second in zip(everywhere, again, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+        latents += [row for t in first if t.ndim == 2 for row in t]
+    for one, two in combinations(latents, 2):
+        assert not torch.equal(one, two)
+    for kind in (1, 2, 4, 5, 7):  # the mixes of two updates, and all labels
+        values = [tuple(tensors[kind].tolist()) for tensors in everywhere]
+        assert len(set(values)) == len(values)
+
+
+def test_purposes_have_streams_of_their_own() -> None:
+    """Neither the batch's, nor each other's: equal numbers would tie what must be independent."""
+    names = ["latents", "generator latents", "labels", "generator labels", "mix"]
+    names += ["batch", "flips", "epoch", "sample", "evaluation"]
+    first = [tuple(stream(0, name, 5, 1).random(3)) for name in names]
+    assert len(set(first)) == len(names)
+
+
+def test_distributions() -> None:
+    many = Drawing(ConditionalCNNGenerator(SHAPE, CLASSES, 50, width=1), 1, 0, 0, mixed=True)
+    draws = many.draws(0, torch.zeros(2000, *SHAPE), None)
+    z = draws.latents.double()
+    assert z.mean().abs() < 0.01
+    assert (z.var() - 1).abs() < 0.02
+    assert (z.pow(4).mean() - 3).abs() < 0.1  # of a Gaussian
+    assert 0 <= draws.mix.min() < 0.01
+    assert 0.99 < draws.mix.max() < 1
+    assert (draws.mix.double().var() - 1 / 12).abs() < 0.01
+    counts = torch.bincount(draws.fake_labels[0].flatten(), minlength=CLASSES)
+    assert (counts - 2000 / CLASSES).abs().max() < 80
+    uniform = MNISTGenerator((1, 28, 28)).latents(500, stream(0, "latents", 0)).double()
+    assert -1 <= uniform.min() < -0.999
+    assert 0.999 < uniform.max() <= 1
+    assert (uniform.var() - 1 / 3).abs() < 0.01
+
+
+def test_real_images_keep_their_labels_and_their_order() -> None:
+    draws = drawn(RICH, 0)
+    assert draws.images.shape == (2, N, *SHAPE)
+    assert torch.equal(draws.images.flatten(), torch.arange(2 * N * 64, dtype=torch.float32))
+    assert draws.labels[0].tolist() == [[0, 1, 2, 3], [4, 5, 6, 0]]
+    second = draws.each()[1]
+    assert torch.equal(second.images, draws.images[1])
+    assert torch.equal(second.fake_labels[0], draws.fake_labels[0][1])
+
+
+def test_nothing_is_drawn_that_nobody_looks_at() -> None:
+    draws = drawn(PLAIN, 0)
+    assert draws.mix.shape == (2, 0)
+    assert draws.labels == draws.fake_labels == ()
+    assert PLAIN.own_draw(0, draws.images) is None
+    assert [len(draw.mix) for draw in draws.each()] == [0, 0]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_what_is_drawn_has_the_type_of_the_images(dtype: torch.dtype) -> None:
+    draws = RICH.draws(0, torch.zeros(2 * N, *SHAPE, dtype=dtype), torch.zeros(2 * N).long())
+    own = RICH.own_draw(0, draws.images)
+    assert own is not None
+    assert draws.latents.dtype == draws.mix.dtype == own.latents.dtype == dtype
+    assert own.latents.shape == (6, LATENT)
+    assert own.labels[0].shape == (6,)

@@ -1,0 +1,102 @@
+"""The optimizer, and schedules that count generator updates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from gan_lightning.errors import UserError
+from gan_lightning.graph import hold_on_device, let_go_of_device
+from gan_lightning.optim import GANAdam, LinearDecay
+from tests.conftest import Gan, last, same
+
+
+def optimizer(lr: float = 0.5) -> GANAdam:
+    return GANAdam(nn.Linear(2, 1).parameters(), lr=lr)
+
+
+def rates(made: torch.optim.Optimizer, schedule: LinearDecay, steps: int) -> list[float]:
+    seen = []
+    for _ in range(steps):
+        seen.append(float(made.param_groups[0]["lr"]))
+        made.step()
+        schedule.step()
+    return seen
+
+
+def test_defaults_are_those_of_bssn_table_1() -> None:
+    (group,) = optimizer(1e-4).param_groups
+    assert (group["lr"], group["betas"], group["eps"]) == (1e-4, (0.5, 0.999), 1e-8)
+    assert GANAdam(nn.Linear(1, 1).parameters()).param_groups[0]["lr"] == 1e-4
+
+
+def test_linear_decay_keeps_then_falls_to_zero() -> None:
+    made = optimizer()
+    got = rates(made, LinearDecay(made, end=6, start=2), 8)
+    assert got == pytest.approx([0.5, 0.5, 0.5, 0.375, 0.25, 0.125, 0, 0])
+
+
+@pytest.mark.parametrize(("start", "end"), [(0, 0), (5, 5), (6, 5), (-1, 5)])
+def test_a_decay_that_does_not_fall_is_refused(start: int, end: int) -> None:
+    with pytest.raises(UserError, match="0 <= start < end"):
+        LinearDecay(optimizer(), end=end, start=start)
+
+
+def test_a_captured_step_would_read_the_scheduled_rate() -> None:
+    """The rate is one tensor that schedules change in place, and the update uses what it holds."""
+    results = []
+    for captured in (False, True):
+        torch.manual_seed(0)
+        layer = nn.Linear(2, 1)
+        made = GANAdam(layer.parameters(), lr=0.5)
+        schedule = LinearDecay(made, end=4)
+        if captured:
+            hold_on_device([made])
+            assert made.param_groups[0]["capturable"]
+            held = made.param_groups[0]["lr"]
+            made.param_groups[0]["capturable"] = False  # which the CPU does not know
+        for _ in range(3):
+            layer(torch.ones(1, 2)).sum().backward()
+            made.step()
+            schedule.step()
+        if captured:
+            assert made.param_groups[0]["lr"] is held
+            assert held.item() == pytest.approx(0.125)
+        results.append(layer.weight.detach().clone())
+        let_go_of_device([made])
+        assert made.param_groups[0]["lr"] == pytest.approx(0.125)
+        assert isinstance(made.param_groups[0]["lr"], float)
+        assert not made.param_groups[0]["capturable"]
+    torch.testing.assert_close(*results)
+
+
+DECAY = [
+    "--model.generator_schedule=LinearDecay",
+    "--model.generator_schedule.end=6",
+    "--model.discriminator_schedule=torch.optim.lr_scheduler.StepLR",
+    "--model.discriminator_schedule.step_size=2",
+]
+
+
+def schedules(run: Path) -> list[Any]:
+    states: Any = last(run)["lr_schedulers"]
+    return [state["_last_lr"][0] for state in states]
+
+
+@pytest.mark.parametrize("n_dis", ["1", "3"])
+def test_schedules_count_generator_updates_and_resume(gan: Gan, tmp_path: Path, n_dis: str) -> None:
+    options = [*DECAY, "--model.n_dis", n_dis, "--trainer.limit_val_batches", "0"]
+    gan(*options, "--trainer.max_steps", "5", folder="whole")
+    assert schedules(tmp_path / "whole") == pytest.approx([1e-4 / 6, 1e-4 * 0.1**2])
+    gan(*options, "--trainer.max_steps", "2", folder="parts")
+    assert schedules(tmp_path / "parts") == pytest.approx([1e-4 * 4 / 6, 1e-5])
+    gan(*options, "--trainer.max_steps", "5", "--ckpt_path", "last", folder="parts")
+    whole, parts = last(tmp_path / "whole"), last(tmp_path / "parts")
+    for key in ("state_dict", "optimizer_states", "lr_schedulers"):
+        assert same(whole[key], parts[key]), key
+    gan(*options, "--model.iterations_per_batch=2", "--trainer.max_steps=5", folder="two")
+    assert same(last(tmp_path / "two")["state_dict"], whole["state_dict"])
