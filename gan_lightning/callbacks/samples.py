@@ -15,6 +15,7 @@ from torchvision.utils import make_grid
 
 from gan_lightning.callbacks.intervals import crossed, ends
 from gan_lightning.gan import GAN
+from gan_lightning.run_folder import prediction_folder, sample_folder
 
 
 def save_grid(images: Tensor, path: Path, columns: int) -> None:
@@ -29,6 +30,8 @@ def save_grid(images: Tensor, path: Path, columns: int) -> None:
 
 class SampleGrid(Callback):
     """Saves a grid of images of the same latents, again and again, to the run's ``samples/``.
+
+    Each row of a conditional generator's grid is of one class.
 
     Args:
         every_n_steps: Generator updates between two grids; 0 makes one only at the end.
@@ -63,9 +66,15 @@ class SampleGrid(Callback):
         assert isinstance(pl_module, GAN)
         pl_module.require_finite()  # in every process, so that none waits for another
         if trainer.is_global_zero:
-            path = Path(trainer.default_root_dir, "samples", f"step={self._seen:08d}.png")
-            images = pl_module.sample(self.rows * self.columns, self.seed)
+            path = sample_folder(trainer.default_root_dir) / f"step={self._seen:08d}.png"
+            images = pl_module.sample(self.rows * self.columns, self.seed, self._classes(pl_module))
             save_grid(images, path, self.columns)
+
+    def _classes(self, gan: GAN) -> list[int] | None:
+        known = gan.generator.num_classes
+        if known is None:
+            return None
+        return [row % known for row in range(self.rows) for _ in range(self.columns)]
 
 
 class SavePredictions(BasePredictionWriter):
@@ -85,7 +94,7 @@ class SavePredictions(BasePredictionWriter):
         batch_indices: object,
     ) -> None:
         """Writes this process's images; with several, each writes a file of its own."""
-        folder = Path(trainer.default_root_dir, "predictions")
+        folder = prediction_folder(trainer.default_root_dir)
         images = torch.cat(list(predictions)).cpu()
         suffix = f"-{trainer.global_rank}" if trainer.world_size > 1 else ""
         folder.mkdir(parents=True, exist_ok=True)
