@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import torch
 from lightning.pytorch import LightningModule
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from gan_lightning.checkpointing import is_plain, require_same_architecture
 from gan_lightning.divergence import LossWatch, check_weights
 from gan_lightning.errors import UserError
-from gan_lightning.images import images_at
+from gan_lightning.images import classes_at, images_at
 from gan_lightning.loop import Loop, require_known_strategy, why_no_graph
 from gan_lightning.losses import Objective, hinge
 from gan_lightning.networks import CNNDiscriminator, CNNGenerator, Generator
@@ -33,6 +34,13 @@ class TrainingBatch(Protocol):
     @property
     def labels(self) -> Tensor | None:
         """Their classes, int64 ``(N,)``, or None without classes."""
+
+
+class Predicted(NamedTuple):
+    """Images, uint8 ``(N, C, H, W)``, and their classes, int64 ``(N,)``, if there are any."""
+
+    images: Tensor
+    labels: tuple[Tensor, ...]
 
 
 class GAN(LightningModule):
@@ -93,12 +101,16 @@ class GAN(LightningModule):
         num_classes: int | None = None,
     ) -> None:
         super().__init__()
-        self.save_hyperparameters(logger=False)  # the command line logs the whole config
+        with warnings.catch_warnings():
+            # An objective with state is a module; what is saved of it here is its options.
+            warnings.filterwarnings("ignore", "Attribute .* is an instance of `nn.Module`")
+            self.save_hyperparameters(logger=False)  # the command line logs the whole config
         if not is_plain(self.hparams):
             # Built from Python objects, which torch's safe loader would refuse to read.
             self.hparams.clear()
         _at_least("n_dis", n_dis, 1)
-        _at_least("generator_batch_size", generator_batch_size or 1, 1)
+        if generator_batch_size is not None:
+            _at_least("generator_batch_size", generator_batch_size, 1)
         _at_least("iterations_per_batch", iterations_per_batch, 0)
         self.automatic_optimization = False
         self.image_shape = image_shape
@@ -277,11 +289,13 @@ class GAN(LightningModule):
     def test_step(self, batch: object, batch_idx: int) -> None:
         """Nothing: evaluation makes its own images, in a callback."""
 
-    def predict_step(self, batch: Tensor, batch_idx: int) -> Tensor:
-        """Makes the images of the given indices: int64 ``(N,)`` -> uint8 ``(N, C, H, W)``."""
+    def predict_step(self, batch: Tensor, batch_idx: int) -> Predicted:
+        """Makes the images of the given indices, int64 ``(N,)``."""
+        indices: list[int] = batch.tolist()
         data: Any = getattr(self.trainer, "datamodule", None)
         classes = getattr(data, "predict_classes", None)
-        return images_at(self.generator, batch.tolist(), self.seed, classes)
+        labels = classes_at(self.generator, indices, classes)
+        return Predicted(images_at(self.generator, indices, self.seed, classes), labels)
 
 
 def _at_least(argument: str, value: int, least: int) -> None:

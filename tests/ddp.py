@@ -1,17 +1,19 @@
-"""A run on two processes that notes what each of them saw: ``python -m tests.ddp FOLDER``."""
+"""Runs on two processes that note what each of them saw: ``python -m tests.ddp FOLDER [began]``."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from gan_lightning.data import digits
 from gan_lightning.gan import GAN, TrainingBatch
-from gan_lightning.networks import CNNDiscriminator, Generator
-from gan_lightning.normalization import bssn, refresh_
+from gan_lightning.losses import began
+from gan_lightning.networks import AutoencoderDiscriminator, CNNDiscriminator, Generator
+from gan_lightning.normalization import bssn, none, refresh_
 from tests.conftest import bare_trainer
 
 SHAPE = (1, 16, 16)
@@ -30,17 +32,28 @@ class Plain(Generator):
         return pixels.reshape(-1, *self.image_shape)
 
 
-class Noting(GAN):
-    """Keeps the images and latents of every iteration."""
+class NotingBegan(began):
+    """Keeps the energies of every discriminator update."""
 
     def __init__(self) -> None:
-        super().__init__(
-            SHAPE,
-            generator=Plain,
-            discriminator=lambda shape: CNNDiscriminator(shape, width=2),
-            norm=bssn(1.4),
-            n_dis=2,
-        )
+        super().__init__(diversity=0.5, step=0.1)
+        self.energies: list[tuple[float, float]] = []
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Notes and judges."""
+        self.energies.append((real.mean().item(), fake.mean().item()))
+        return super().discriminator(real, fake)
+
+
+class Noting(GAN):
+    """Keeps what every iteration looks at."""
+
+    def __init__(self, **options: Any) -> None:
+        settings: dict[str, Any] = {
+            "discriminator": lambda shape: CNNDiscriminator(shape, width=2),
+            "norm": bssn(1.4),
+        }
+        super().__init__(SHAPE, generator=Plain, n_dis=2, **settings | options)
         self.seen: list[tuple[Tensor, ...]] = []
 
     def training_step(self, batch: TrainingBatch, batch_idx: int) -> None:
@@ -58,15 +71,27 @@ def build() -> Noting:
     return model
 
 
-def main(folder: Path) -> None:
+def build_began() -> Noting:
+    """An autoencoder, and an objective with state."""
+    torch.manual_seed(0)
+    model = Noting(
+        discriminator=lambda shape: AutoencoderDiscriminator(shape, 2, 4),
+        objective=NotingBegan(),
+        norm=none(),
+    )
+    return model.double()
+
+
+def main(folder: Path, method: str) -> None:
     """Trains three iterations and saves what this process has."""
     torch.set_num_threads(1)
-    model = build()
+    model = build_began() if method == "began" else build()
     trainer = bare_trainer(folder, devices=2, strategy="ddp", precision="64-true", max_steps=3)
     trainer.fit(model, datamodule=digits(batch_size=3))
-    result = {"seen": model.seen, "state": model.state_dict()}
+    energies = getattr(model.objective, "energies", [])
+    result = {"seen": model.seen, "state": model.state_dict(), "energies": energies}
     torch.save(result, folder / f"rank{trainer.global_rank}.pt")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *(sys.argv[2:] or [""]))

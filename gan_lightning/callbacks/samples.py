@@ -14,6 +14,7 @@ from torch import Tensor
 from torchvision.utils import make_grid
 
 from gan_lightning.callbacks.intervals import crossed, ends
+from gan_lightning.files import whole
 from gan_lightning.gan import GAN
 from gan_lightning.run_folder import prediction_folder, sample_folder
 
@@ -80,7 +81,8 @@ class SampleGrid(Callback):
 class SavePredictions(BasePredictionWriter):
     """Writes what ``gan predict`` makes: ``predictions/images.npz``, and a grid of the first 100.
 
-    The npz holds ``images``, uint8 ``(N, H, W, C)``, as ``gan evaluate`` reads them.
+    The npz holds ``images``, uint8 ``(N, H, W, C)``, and with classes ``labels``, int64 ``(N,)``,
+    as ``gan evaluate`` reads them.
     """
 
     def __init__(self) -> None:
@@ -95,9 +97,13 @@ class SavePredictions(BasePredictionWriter):
     ) -> None:
         """Writes this process's images; with several, each writes a file of its own."""
         folder = prediction_folder(trainer.default_root_dir)
-        images = torch.cat(list(predictions)).cpu()
+        images = torch.cat([made.images for made in predictions]).cpu()
+        labels = [label.numpy() for made in predictions for label in made.labels]
+        arrays = {"images": images.permute(0, 2, 3, 1).numpy()}
+        if labels:
+            arrays["labels"] = np.concatenate(labels)
         suffix = f"-{trainer.global_rank}" if trainer.world_size > 1 else ""
-        folder.mkdir(parents=True, exist_ok=True)
-        np.savez(folder / f"images{suffix}.npz", images=images.permute(0, 2, 3, 1).numpy())
+        with whole(folder / f"images{suffix}.npz") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]  # no array is called allow_pickle
         save_grid(images[:100], folder / f"images{suffix}.png", columns=10)
         print(f"Saved {len(images)} images to {folder}")

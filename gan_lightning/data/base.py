@@ -60,6 +60,8 @@ class ImageData(LightningDataModule, ABC):
         download: Download the dataset into ``root`` if it isn't there.
         skip_bad: Leave out images that cannot be used, and report them, instead of stopping.
         num_predict: Number of images that prediction generates.
+        predict_classes: Their classes, in turn, such as [3]; by default all in turn, where the
+            networks have classes.
         prepared_root: Where prepared arrays are written, if not into ``root``.
     """
 
@@ -96,6 +98,7 @@ class ImageData(LightningDataModule, ABC):
         download: bool = False,
         skip_bad: bool = False,
         num_predict: int = 64,
+        predict_classes: list[int] | None = None,
         prepared_root: str | None = None,
     ) -> None:
         super().__init__()
@@ -121,6 +124,7 @@ class ImageData(LightningDataModule, ABC):
         self.download = download
         self.skip_bad = skip_bad
         self.num_predict = num_predict
+        self.predict_classes = predict_classes
         self.prepared_root = self.root if prepared_root is None else Path(prepared_root)
         self._splits_open: dict[str, Prepared] = {}
         self._cache: DeviceCache | None = None
