@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 """How the names of images end, in any case."""
@@ -110,6 +110,8 @@ def decode(content: bytes, name: str) -> Image.Image:
         image = Image.open(io.BytesIO(content))
         frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
         image.load()
+    except UnidentifiedImageError as error:  # whose message tells where in memory the bytes are
+        raise BadImage(name, "cannot be decoded (it is in no known format)") from error
     except Exception as error:  # Pillow's decoders raise a dozen types on damaged bytes
         raise BadImage(name, f"cannot be decoded ({error})") from error
     if frames > 1:

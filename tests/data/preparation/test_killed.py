@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import multiprocessing
 import os
 import random
@@ -12,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,7 @@ import pytest
 from tqdm import tqdm
 
 from gan_lightning.data import folder, prepare, verify
-from gan_lightning.data.preparation import blocks
+from gan_lightning.data.preparation.reading import Block, Blocks
 from gan_lightning.errors import UserError
 from tests.data import formats
 
@@ -30,12 +32,13 @@ BAD = (0, 11, 23)
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gan_lightning.data.preparation.writing.BLOCK_IMAGES", 4)
-    monkeypatch.setattr("gan_lightning.data.preparation.blocks.FEW_BLOCKS", 0)
+    monkeypatch.setattr("gan_lightning.data.preparation.reading.FEW_BLOCKS", 0)
+    monkeypatch.setattr("gan_lightning.data.preparation.writing.MARK_SECONDS", 0)
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Images in three classes, some of them bad, so that finishing moves images too."""
+    """Images in three classes, some of them bad."""
     images = {f"{i % 3}/{i:02}.png": formats.noise(8, 8, 3, seed=i) for i in range(COUNT)}
     formats.write_folder(tmp_path / "images", images)
     for i in BAD:
@@ -143,40 +146,83 @@ def test_killed_again_and_again_at_random_moments(root: Path) -> None:
 
 def test_what_was_done_is_not_done_again(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that dies in its fourth block leaves three that the next one keeps."""
-    fill = blocks.fill
-    filled: list[int] = []
+    get = Blocks.__getitem__
+    read: list[int] = []
 
-    def counted(block: blocks.Block, *arguments: object) -> blocks.Report:
-        if len(filled) == 3:
+    def counted(self: Blocks, items: range) -> Block:
+        if len(read) == 3:
             raise KeyboardInterrupt
-        filled.append(block.first)
-        return fill(block, *arguments)  # type: ignore[arg-type]
+        read.append(items.start)
+        return get(self, items)
 
-    monkeypatch.setattr(blocks, "fill", counted)
-    with pytest.raises(KeyboardInterrupt):
+    monkeypatch.setattr(Blocks, "__getitem__", counted)
+    with pytest.raises(KeyboardInterrupt, match=r"What is done is kept in .*: run again"):
         prepare(data(root, "x"), processes=1)
-    first, filled[:] = list(filled), [-1] * 4
+    first, read[:] = list(read), [-1] * 4
     prepare(data(root, "x"), processes=1)
     assert first == [0, 4, 8]
-    assert filled[4:] == [12, 16, 20]
+    assert read[4:] == [12, 16, 20]
     verify(data(root, "x"))
 
 
-def test_a_block_that_was_lost_is_done_again(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a power failure the journal may know blocks that never reached the disk."""
+def test_no_mark_stands_before_images_that_are_not_on_the_disk(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power failure keeps what was flushed: at every mark that is at least what it says."""
+    part = data(root, "x").prepared_folder("train").with_name("train.part")
+    sync, rename = os.fsync, Path.replace
+    flushed, marks = 0, []
+
+    def fsync(handle: int) -> None:
+        nonlocal flushed
+        sync(handle)
+        if Path(f"/proc/self/fd/{handle}").readlink() == part / "images.npy":
+            flushed = (part / "images.npy").stat().st_size
+
+    def replace(self: Path, target: Path) -> Path:
+        if target.name == "mark.json":
+            noted = json.loads(self.read_text())
+            marks.append(noted["items"])
+            assert flushed >= 128 + (noted["items"] - len(noted["bad"])) * 192
+        return rename(self, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "replace", replace)
+    prepare(data(root, "x"), processes=1)
+    assert marks == [4, 8, 12, 16, 20, 24, 24]
+
+
+@pytest.mark.parametrize(
+    "damage", [b"", b"\xff\xfe\x00", b"[]", b"null", b'{"items": 9, "bad": 3}']
+)
+def test_a_damaged_mark_begins_again(
+    root: Path, damage: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     prepare(data(root, "undisturbed"))
+    interrupted(root, monkeypatch)
+    part = data(root, "x").prepared_folder("train").with_name("train.part")
+    (part / "mark.json").write_bytes(damage)
+    prepare(data(root, "x"))
+    assert data(root, "x").fingerprint() == data(root, "undisturbed").fingerprint()
+
+
+def test_an_array_that_is_shorter_than_its_mark_begins_again(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare(data(root, "undisturbed"))
+    interrupted(root, monkeypatch)
+    part = data(root, "x").prepared_folder("train").with_name("train.part")
+    os.truncate(part / "images.npy", 1000)
+    prepare(data(root, "x"))
+    assert data(root, "x").fingerprint() == data(root, "undisturbed").fingerprint()
+
+
+def interrupted(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reads everything, but ends before the array is complete."""
     with monkeypatch.context() as patch:
         patch.setattr("gan_lightning.data.preparation.writing.Part.finish", _interrupt)
         with pytest.raises(KeyboardInterrupt):
             prepare(data(root, "x"))
-    part = data(root, "x").prepared_folder("train").with_name("train.part")
-    with (part / "images.npy").open("r+b") as file:
-        file.seek(128 + 18 * 192)
-        file.write(bytes(192))
-    with (part / "journal.jsonl").open("a") as journal:
-        journal.write('{"first": 8, "cr')
-    prepare(data(root, "x"))
-    assert data(root, "x").fingerprint() == data(root, "undisturbed").fingerprint()
 
 
 def _interrupt(*_: object) -> None:
@@ -185,10 +231,7 @@ def _interrupt(*_: object) -> None:
 
 def test_other_images_begin_again(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A part of what has changed since is not gone on with."""
-    with monkeypatch.context() as patch:
-        patch.setattr("gan_lightning.data.preparation.writing.Part.finish", _interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            prepare(data(root, "x"))
+    interrupted(root, monkeypatch)
     formats.write_folder(root, {"1/01.png": formats.noise(8, 8, 3, seed=99)})
     prepare(data(root, "x"))
     brightest = [
@@ -199,19 +242,18 @@ def test_other_images_begin_again(root: Path, monkeypatch: pytest.MonkeyPatch) -
     assert len(brightest) == 1
 
 
+def crawl(monkeypatch: pytest.MonkeyPatch, read: Callable[[Path], formats.Pixels]) -> None:
+    """Lets the folder read its images in another way."""
+    source = folder.source
+    monkeypatch.setattr(folder, "source", lambda *split: replace(source(*split), read=read))
+
+
 def test_workers_die_with_their_parent(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No orphan goes on writing: the lock that writers share is free soon after the kill."""
-    slow = folder.source
-
-    def crawling(self: folder, split: str) -> object:
-        source = slow(self, split)  # type: ignore[arg-type]
-        object.__setattr__(source, "read", _crawl)
-        return source
-
-    monkeypatch.setattr(folder, "source", crawling)
+    """No orphan goes on reading: the lock that workers share is free soon after the kill."""
+    crawl(monkeypatch, _lock_and_sleep)
     assert killed(lambda: prepare(data(root, "x"), 2), after=0.5)
-    lock = data(root, "x").prepared_folder("train").with_name("train.part") / "writers.lock"
-    with lock.open("w") as file:
+    assert (root / "lock").exists()
+    with (root / "lock").open("w") as file:
         for _ in range(40):
             with contextlib.suppress(BlockingIOError):
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -220,6 +262,55 @@ def test_workers_die_with_their_parent(root: Path, monkeypatch: pytest.MonkeyPat
     pytest.fail("a worker outlived its parent by two seconds")
 
 
-def _crawl(_: object) -> formats.Pixels:
+def _lock_and_sleep(path: Path) -> formats.Pixels:
+    fcntl.flock(os.open(path.parents[1] / "lock", os.O_RDWR | os.O_CREAT), fcntl.LOCK_SH)
     time.sleep(10)
+    return np.zeros((8, 8, 3), np.uint8)
+
+
+def test_ctrl_c_says_one_sentence(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It reaches every process of a terminal: only the first one answers; what is done stays."""
+    crawl(monkeypatch, _slowly)
+
+    def job() -> None:
+        os.setpgrp()
+        try:
+            prepare(data(root, "x"), 2)
+        except KeyboardInterrupt as error:
+            sys.stderr.write(f"{error}\n")
+            sys.stderr.flush()
+            os._exit(130)
+
+    process = multiprocessing.get_context("fork").Process(target=_alone, args=(job,))
+    process.start()
+    assert process.pid is not None
+    part = data(root, "x").prepared_folder("train").with_name("train.part")
+    while not (part / "mark.json").exists():
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    process.join(30)
+    assert process.exitcode == 130
+    assert json.loads((part / "mark.json").read_text())["items"] >= 4
+    lines = capfd.readouterr().err.splitlines()
+    assert lines == [f"Interrupted. What is done is kept in {part}: run again to go on."]
+
+
+def _slowly(_: Path) -> formats.Pixels:
+    time.sleep(0.05)
+    return np.zeros((8, 8, 3), np.uint8)
+
+
+def test_a_worker_that_is_killed_is_named_in_one_sentence(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crawl(monkeypatch, _die)
+    with pytest.raises(UserError, match=r"decodes images was killed.*What is done is kept"):
+        prepare(data(root, "x"), 2)
+
+
+def _die(path: Path) -> formats.Pixels:
+    if path.stem > "10":
+        os.kill(os.getpid(), signal.SIGKILL)
     return np.zeros((8, 8, 3), np.uint8)
