@@ -95,16 +95,18 @@ def read_in_order(blocks: Blocks, ranges: Sequence[range], processes: int) -> Ge
     workers = 0 if processes == 1 or len(ranges) <= FEW_BLOCKS else processes
     with warnings.catch_warnings():  # of more workers than cores: the user has said how many
         warnings.filterwarnings("ignore", "This DataLoader will create")
-        loader: DataLoader[Block] = DataLoader(
-            blocks,
-            sampler=ranges,
-            batch_size=None,
-            num_workers=workers,
-            collate_fn=_unchanged,  # a block stays numpy, which needs no shared memory
-            worker_init_fn=_begin_worker,
-            generator=torch.Generator(),  # leaves torch's own random numbers alone
+        reading: Iterator[Block] = iter(
+            DataLoader(
+                blocks,
+                sampler=ranges,
+                batch_size=None,
+                num_workers=workers,
+                collate_fn=_unchanged,  # a block stays numpy, which needs no shared memory
+                worker_init_fn=_begin_worker,
+                generator=torch.Generator(),  # leaves torch's own random numbers alone
+            )
         )
-    yield from loader
+    yield from reading
 
 
 @contextmanager

@@ -1,13 +1,12 @@
-"""Folders of images: classes, held-out images, and options."""
+"""Folders of images: pixels, classes, held-out images."""
 
 from __future__ import annotations
 
-import json
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from gan_lightning.data import (
     folder,
@@ -16,6 +15,37 @@ from gan_lightning.data import (
 from gan_lightning.errors import UserError
 from tests.data import formats
 from tests.data.formats import COUNT, data
+from tests.data.reference import ready, square
+
+
+@pytest.mark.parametrize("shape", [(40, 60), (60, 40), (32, 32), (20, 25)])
+def test_folder_crops_or_squeezes(tmp_path: Path, shape: tuple[int, int]) -> None:
+    original = formats.smooth(*shape)
+    formats.write_folder(tmp_path / "a", {"x.png": original})
+    middle = Image.fromarray(square(original)).resize((32, 32), Image.Resampling.BILINEAR)
+    whole = Image.fromarray(original).resize((32, 32), Image.Resampling.BILINEAR)
+    crop = ready(folder(root=str(tmp_path / "a"), size=32, batch_size=1))
+    np.testing.assert_array_equal(crop.images()[0].transpose(1, 2, 0), np.asarray(middle))
+    resize = ready(folder(root=str(tmp_path / "a"), size=32, batch_size=1, fit="resize"))
+    np.testing.assert_array_equal(resize.images()[0].transpose(1, 2, 0), np.asarray(whole))
+
+
+def test_folder_of_the_right_size_is_unchanged(tmp_path: Path) -> None:
+    originals = {f"{i}.png": formats.noise(24, 24, 3, seed=i) for i in range(3)}
+    formats.write_folder(tmp_path, originals)
+    data = ready(folder(root=str(tmp_path), size=24, batch_size=1))
+    np.testing.assert_array_equal(
+        data.images().transpose(0, 2, 3, 1), np.stack(list(originals.values()))
+    )
+
+
+def test_grey_is_the_luma(tmp_path: Path) -> None:
+    original = formats.noise(16, 16, 3)
+    formats.write_folder(tmp_path, {"x.png": original})
+    data = ready(folder(root=str(tmp_path), size=16, batch_size=1, colour="grey"))
+    assert data.image_shape == (1, 16, 16)
+    luma = original @ np.array([0.299, 0.587, 0.114])  # ITU-R 601-2
+    assert np.abs(data.images()[0, 0] - luma).max() <= 0.51
 
 
 def test_classes_of_a_folder(root: Path) -> None:
@@ -73,36 +103,9 @@ def test_links_are_followed_but_not_in_circles(root: Path, tmp_path: Path) -> No
     assert len(data(root).files("train")) == COUNT + 1
 
 
-@pytest.mark.parametrize(
-    ("option", "value"),
-    [("batch_size", 0), ("num_workers", -1), ("seed", -1), ("num_predict", 0), ("size", 0)],
-)
-def test_options_out_of_range(option: str, value: int) -> None:
-    with pytest.raises(UserError, match=f"--data.{option} {value}"):
-        folder(**{option: value})  # type: ignore[arg-type]
-
-
-def test_fewer_images_than_a_batch(root: Path) -> None:
-    few = folder(root=str(root), size=8, batch_size=COUNT + 1)
-    few.prepare_data()
-    with pytest.raises(UserError, match=f"--data.batch_size {COUNT + 1} .* the {COUNT} images"):
-        few.setup()
-
-
-def test_opening_reads_no_pixels(tmp_path: Path) -> None:
-    """A sparse array of the size of ILSVRC2012 opens at once."""
-    images = {"0/a.png": formats.noise(8, 8, 3)}
-    formats.write_folder(tmp_path, images)
-    one = folder(root=str(tmp_path), size=8, batch_size=1)
-    prepare(one)
-    home = one.prepared_folder("train")
-    shape = (1_281_167, 128, 128, 3)
-    np.lib.format.open_memmap(home / "images.npy", "w+", np.uint8, shape)
-    manifest = json.loads((home / "manifest.json").read_text())
-    manifest |= {"shape": shape, "bytes": (home / "images.npy").stat().st_size}
-    manifest["labels_sha256"] = None
-    (home / "manifest.json").write_text(json.dumps(manifest))
-    began = time.perf_counter()
-    one.setup()
-    assert one.images().shape == (1_281_167, 3, 128, 128)
-    assert time.perf_counter() - began < 1
+def test_each_size_has_its_own_array(root: Path) -> None:
+    prepare(data(root))
+    smaller = folder(root=str(root), size=4, batch_size=4)
+    prepare(smaller)
+    assert smaller.images().shape == (COUNT, 3, 4, 4)
+    assert data(root).images().shape == (COUNT, 3, 8, 8)
