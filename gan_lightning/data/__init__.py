@@ -10,10 +10,12 @@ from gan_lightning.data.datasets.mnist import mnist
 from gan_lightning.data.datasets.stl10 import stl10
 from gan_lightning.data.loading import Batch
 from gan_lightning.data.preparation.preparing import prepare, verify
+from gan_lightning.data.preparation.source import Source
 
 __all__ = [
     "Batch",
     "ImageData",
+    "Source",
     "celeba",
     "cifar10",
     "digits",

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 from tqdm import tqdm
 
@@ -53,9 +54,9 @@ class Lines:
         if now >= self.next:
             self.next = now + SECONDS
             rate = (self.done - self.before) / max(now - self.began, 1e-9)
-            left = (self.total - self.done) / rate / 60
+            left = timedelta(seconds=round((self.total - self.done) / rate))
             sys.stderr.write(
                 f"{self.title}: {self.done:,} of {self.total:,} images, {rate:,.0f} per second, "
-                f"{left:,.0f} minutes left\n"
+                f"{left} left\n"
             )
             sys.stderr.flush()
