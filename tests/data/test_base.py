@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from gan_lightning import cli
 from gan_lightning.data import ImageData, Source, celeba, digits, folder, imagenet, prepare, verify
 from gan_lightning.data.base import Split
+from gan_lightning.data.loading import Elements
 from gan_lightning.errors import UserError
 from gan_lightning.image_files import read
 from tests.conftest import Gan
@@ -228,3 +230,20 @@ def test_a_split_that_does_not_exist() -> None:
 def test_a_split_that_is_not_prepared(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="gan prepare"):
         imagenet(root=str(tmp_path)).images("test")
+
+
+def test_prediction_shares_the_images_between_ranks() -> None:
+    data = digits(num_predict=11, batch_size=3)
+    loader = data.predict_dataloader()
+    assert [part.tolist() for part in loader] == [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10]]
+    assert isinstance(loader, Elements)
+    assert len(loader) == 4
+
+
+def test_a_prediction_on_several_ranks_is_one_set() -> None:
+    shared = []
+    for rank in range(3):
+        data = digits(num_predict=11, batch_size=3)
+        data.trainer = SimpleNamespace(global_rank=rank, world_size=3)  # type: ignore[assignment]
+        shared += [number for part in data.predict_dataloader() for number in part.tolist()]
+    assert sorted(shared) == list(range(11))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import time
 from pathlib import Path
 
@@ -16,7 +17,9 @@ from gan_lightning.data import (
     prepare,
     verify,
 )
+from gan_lightning.data.prepared import Prepared
 from gan_lightning.errors import UserError
+from gan_lightning.streams import stream
 from tests.data import formats
 from tests.data.formats import COUNT, data, place
 
@@ -92,3 +95,28 @@ def test_opening_reads_no_pixels(tmp_path: Path) -> None:
     one.setup()
     assert one.images().shape == (1_281_167, 3, 128, 128)
     assert time.perf_counter() - began < 1
+
+
+def test_a_worker_maps_the_array_instead_of_receiving_it(root: Path) -> None:
+    prepare(data(root))
+    prepared = data(root).opened("train")
+    rows = prepared.rows(np.array([3, 1]))
+    sent = pickle.dumps(prepared)
+    assert len(sent) < prepared.images.nbytes / 10
+    np.testing.assert_array_equal(pickle.loads(sent).rows(np.array([3, 1])), rows)
+
+
+def test_reading_rows_does_not_grow_the_process(tmp_path: Path) -> None:
+    """300 MB read out of an array of 63 GB (a sparse file) leaves nothing behind."""
+    path = tmp_path / "images.npy"
+    np.lib.format.open_memmap(path, "w+", np.uint8, (1_281_167, 128, 128, 3))
+    prepared = Prepared(np.load(path, mmap_mode="r"), None, "", path)
+    before = _resident_bytes()
+    for position in range(100):
+        prepared.rows(stream(0, "batch", position).integers(0, len(prepared.images), 64))
+    assert _resident_bytes() - before < 30e6
+
+
+def _resident_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")

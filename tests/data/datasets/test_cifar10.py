@@ -23,3 +23,5 @@ def test_cifar10_is_the_pickles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         rows, labels = made[split]
         np.testing.assert_array_equal(data.images(split).reshape(len(rows), -1), rows)
         np.testing.assert_array_equal(data.labels(split), labels)
+    assert data.class_names is not None
+    assert (data.class_names[0], data.class_names[9]) == ("airplane", "truck")

@@ -18,3 +18,4 @@ def test_digits_are_scaled_and_interpolated() -> None:
     for image, original in zip(data.images()[::50], grey[::50], strict=True):
         np.testing.assert_array_equal(image, chw(interpolated(original, 16)))
     np.testing.assert_array_equal(data.labels(), load_digits().target)
+    assert data.class_names == list("0123456789")

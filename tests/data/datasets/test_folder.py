@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,20 @@ def test_classes_of_a_folder(root: Path) -> None:
     assert folder(root=str(root), size=8).labels() is None
     with pytest.raises(UserError, match=r"--data.num_classes 3 .* 4 classes"):
         folder(root=str(root), size=8, num_classes=3).setup()
+
+
+def test_classes_have_the_names_of_their_folders(tmp_path: Path) -> None:
+    """In the order of their labels, also where none of a class's images can be used, or moved."""
+    images = {f"{name}/x.png": formats.noise(8, 8, 3) for name in ("zebra", "ant", "cat")}
+    formats.write_folder(tmp_path / "zoo", images)
+    (tmp_path / "zoo" / "zebra" / "x.png").write_bytes(b"bad")
+    prepare(folder(root=str(tmp_path / "zoo"), size=8, num_classes=3, skip_bad=True))
+    for name in ("zebra", "ant", "cat"):
+        shutil.rmtree(tmp_path / "zoo" / name)
+    zoo = folder(root=str(tmp_path / "zoo"), size=8, num_classes=3)
+    assert zoo.class_names == ("ant", "cat", "zebra")
+    np.testing.assert_array_equal(zoo.labels(), [0, 1])
+    assert folder(root=str(tmp_path / "zoo"), size=8).class_names is None
 
 
 def test_images_beside_the_class_folders_leave_no_classes(root: Path) -> None:

@@ -32,6 +32,7 @@ def test_imagenet_tar_is_squared_and_interpolated(tmp_path: Path) -> None:
     for image, original in zip(data.images(), decoded, strict=True):
         np.testing.assert_array_equal(image, chw(interpolated(square(original), 128)))
     np.testing.assert_array_equal(data.labels(), [0, 0, 1, 1, 2])
+    assert data.class_names == ("n01", "n02", "n03")
 
 
 @pytest.mark.usefixtures("small_imagenet")

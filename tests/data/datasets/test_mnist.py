@@ -24,6 +24,7 @@ def test_mnist_is_the_idx_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     for split in data.splits:
         np.testing.assert_array_equal(data.images(split)[:, 0], made[split][0])
         np.testing.assert_array_equal(data.labels(split), made[split][1])
+    assert data.class_names == tuple("0123456789")
 
 
 @pytest.mark.parametrize("size", [0, 10, 16 + 5 * 784])
