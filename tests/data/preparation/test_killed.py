@@ -217,6 +217,20 @@ def test_an_array_that_is_shorter_than_its_mark_begins_again(
     assert data(root, "x").fingerprint() == data(root, "undisturbed").fingerprint()
 
 
+def test_what_lies_beyond_the_mark_is_not_kept(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when fewer images can be read than before: a disk that fails changes no file's date."""
+    interrupted(root, monkeypatch)
+    part = data(root, "x").prepared_folder("train").with_name("train.part")
+    (part / "mark.json").unlink()
+    file = root / "1" / "01.png"
+    state = file.stat()
+    file.write_bytes(bytes(state.st_size))
+    os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))
+    prepare(data(root, "x"))
+    images = data(root, "x").prepared_folder("train") / "images.npy"
+    assert images.stat().st_size == 128 + (COUNT - len(BAD) - 1) * 192
+
+
 def interrupted(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Reads everything, but ends before the array is complete."""
     with monkeypatch.context() as patch:
@@ -299,6 +313,17 @@ def test_ctrl_c_says_one_sentence(
 
 def _slowly(_: Path) -> formats.Pixels:
     time.sleep(0.05)
+    return np.zeros((8, 8, 3), np.uint8)
+
+
+def test_workers_leave_ctrl_c_to_their_parent(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    crawl(monkeypatch, _interrupt_itself)
+    prepare(data(root, "x"), 2)
+    assert len(data(root, "x").images()) == COUNT
+
+
+def _interrupt_itself(_: Path) -> formats.Pixels:
+    os.kill(os.getpid(), signal.SIGINT)
     return np.zeros((8, 8, 3), np.uint8)
 
 

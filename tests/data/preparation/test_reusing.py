@@ -175,9 +175,11 @@ def test_killed_between_the_two_names(
 def test_a_replaced_array_that_was_left_behind_goes(root: Path) -> None:
     prepare(data(root))
     left = place(root).with_name("train.old")
-    left.mkdir()
-    prepare(data(root))
-    assert not left.exists()
+    for again in (False, True):
+        (left / "more").mkdir(parents=True)
+        prepare(data(root), again=again)
+        assert not left.exists()
+    verify(data(root))
 
 
 def test_again_without_the_files_keeps_the_array(root: Path) -> None:
