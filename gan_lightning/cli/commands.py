@@ -13,18 +13,22 @@ from gan_lightning.extractors.train_classifier import train_extractor
 from gan_lightning.scores.evaluate import evaluate
 
 
-def prepare(data: datasets.ImageData, processes: int = 0, verify: bool = False) -> None:
+def prepare(
+    data: datasets.ImageData, processes: int = 0, verify: bool = False, again: bool = False
+) -> None:
     """Prepares a dataset once for all runs: one array of bytes, its labels and a manifest.
 
     Args:
         data: The dataset, and where it lies.
         processes: Number of processes that decode images; 0 for one per available core.
         verify: Compare what is prepared already with its checksum, however long it takes.
+        again: Prepare again what is prepared already, because its files have changed or it is
+            damaged. Images whose files are as they were are taken over.
     """
     if verify:
         datasets.verify(data)
     else:
-        datasets.prepare(data, processes)
+        datasets.prepare(data, processes, again)
     print(f"{data.name}: {len(data.images('train')):,} training images are ready")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -26,10 +26,9 @@ from gan_lightning.data.loading import (
     leave_interrupts_to_the_trainer,
     to_batch,
 )
-from gan_lightning.data.options import at_least
 from gan_lightning.data.preparation.preparing import prepare
-from gan_lightning.data.preparation.source import Source
-from gan_lightning.data.prepared import Prepared, open_prepared
+from gan_lightning.data.preparation.source import UNSTATED, Source
+from gan_lightning.data.prepared import Prepared, open_prepared, refusal
 from gan_lightning.data.sampling import Draw, Epochs, Replacement
 from gan_lightning.errors import UserError
 
@@ -48,7 +47,8 @@ class ImageData(LightningDataModule, ABC):
 
     Args:
         root: Folder of the dataset.
-        batch_size: Images per discriminator update and process.
+        batch_size: Images per discriminator update on each process: with several devices, an
+            update looks at this many times their number.
         num_workers: Processes that read batches ahead, when the images are not on the device.
         seed: Seed of the sampling.
         sampling: "replacement" draws each batch uniformly from all images, as the papers' code
@@ -65,8 +65,6 @@ class ImageData(LightningDataModule, ABC):
         prepared_root: Where prepared arrays are written, if not into ``root``.
     """
 
-    image_shape: tuple[int, int, int]
-    """``(C, H, W)`` of every image."""
     value_range: tuple[float, float] = (-1.0, 1.0)
     """What the bytes 0 and 255 become."""
     num_classes: int | None = None
@@ -80,10 +78,11 @@ class ImageData(LightningDataModule, ABC):
     """Whether it can be downloaded without a login."""
     counts: ClassVar[dict[Split, int]] = {}
     """Number of images that each split must have, where that is known."""
-    contents: ClassVar[str]
+    contents: ClassVar[str] = "its images"
     """What ``root`` should hold, for the message when it doesn't."""
-    preprocessing: str
-    """What is done to each image. Changes whenever the pixels would."""
+    preprocessing: str = UNSTATED
+    """What is done to each image, and its version. Changes whenever the pixels would, so that an
+    older array is not mistaken for theirs."""
 
     def __init__(
         self,
@@ -102,11 +101,11 @@ class ImageData(LightningDataModule, ABC):
         prepared_root: str | None = None,
     ) -> None:
         super().__init__()
-        at_least("batch_size", batch_size, 1)
-        at_least("num_workers", num_workers, 0)
-        at_least("seed", seed, 0)
-        at_least("device_cache_gib", device_cache_gib, 0)
-        at_least("num_predict", num_predict, 1)
+        self.at_least("batch_size", batch_size, 1)
+        self.at_least("num_workers", num_workers, 0)
+        self.at_least("seed", seed, 0)
+        self.at_least("device_cache_gib", device_cache_gib, 0)
+        self.at_least("num_predict", num_predict, 1)
         if download and not self.downloadable:
             raise UserError(
                 f"--data.download true: {type(self).__name__} cannot be downloaded. Leave the "
@@ -129,9 +128,14 @@ class ImageData(LightningDataModule, ABC):
         self._splits_open: dict[str, Prepared] = {}
         self._cache: DeviceCache | None = None
 
+    @property
+    @abstractmethod
+    def image_shape(self) -> tuple[int, int, int]:
+        """``(C, H, W)`` of every image; a subclass may simply have an attribute of that name."""
+
     @abstractmethod
     def files(self, split: Split) -> list[Path]:
-        """Lists what a split is read from, quickly; nothing if it isn't there.
+        """Lists what a split is read from, quickly and sorted; nothing if it isn't there.
 
         When a name, size or modification time of these changes, an array prepared from them is
         refused. When they are gone, the prepared array stands alone.
@@ -144,6 +148,16 @@ class ImageData(LightningDataModule, ABC):
         Raises:
             UserError: When the files are there but are not what they should be.
         """
+
+    @staticmethod
+    def at_least(option: str, value: float, least: int) -> None:
+        """Refuses an option that is too small.
+
+        Raises:
+            UserError: When it is.
+        """
+        if not value >= least:
+            raise UserError(f"--data.{option} {value} is not allowed. Choose at least {least}.")
 
     def prepared_folder(self, split: Split) -> Path:
         """Returns the folder of a prepared split."""
@@ -179,6 +193,11 @@ class ImageData(LightningDataModule, ABC):
         """Returns the labels of a split, int64 ``(count,)``, or None without classes."""
         return self.opened(split).labels
 
+    @property
+    def class_names(self) -> Sequence[str] | None:
+        """What each label means, or None where that is not known, or without classes."""
+        return None if self.num_classes is None else self.opened("train").class_names
+
     def fingerprint(self, split: Split = "train") -> str:
         """Returns dataset, preprocessing and checksum of a prepared split in one line."""
         return self.opened(split).fingerprint
@@ -200,13 +219,20 @@ class ImageData(LightningDataModule, ABC):
 
     def load(self, split: Split) -> Prepared:
         """Opens a prepared split."""
-        prepared = open_prepared(self.prepared_folder(split), self.name, split, self.preprocessing)
+        folder = self.prepared_folder(split)
+        prepared = open_prepared(folder, self.name, split, self.preprocessing)
+        channels, height, width = self.image_shape
+        if prepared.images.shape[1:] != (height, width, channels):
+            found = "x".join(map(str, prepared.images.shape[1:]))
+            raise refusal(
+                folder, f"holds images of {found}, where {height}x{width}x{channels} is wanted"
+            )
         if self.num_classes is None:
             prepared.labels = None
         elif split == "train" and prepared.classes != self.num_classes:
             raise UserError(
                 f"--data.num_classes {self.num_classes} does not match the {prepared.classes} "
-                f"classes in {self.prepared_folder(split)}. Set it to that number, or leave it out."
+                f"classes in {folder}. Set it to that number, or leave it out."
             )
         return prepared
 

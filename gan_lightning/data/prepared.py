@@ -1,14 +1,16 @@
 """A prepared array: a dataset's images as one file of bytes, which training reads by row.
 
 A prepared split is a folder of ``images.npy`` (uint8, ``(count, H, W, C)``), ``labels.npy`` (int64,
-where there are classes) and ``manifest.json``, which says what the images were made from, how, and
-what they must hash to. The folder appears under its name only when it is complete.
+where there are classes), ``states.npy`` (uint64, where each image is a file: which files they were
+read from) and ``manifest.json``, which says what the images were made from, how, and what they
+must hash to. The folder appears under its name only when it is complete.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +24,7 @@ from torch import Tensor
 from gan_lightning.errors import UserError
 from gan_lightning.files import sha256
 
-IMAGES, LABELS, MANIFEST = "images.npy", "labels.npy", "manifest.json"
+IMAGES, LABELS, STATES, MANIFEST = "images.npy", "labels.npy", "states.npy", "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Manifest:
         bytes: Size of the images' file.
         sha256: Checksum of the images' file.
         labels_sha256: Checksum of the labels' file, or None without labels.
+        class_names: What each label means, or None where that is not known.
         skipped: Bad images that were left out, and what was wrong with each.
     """
 
@@ -49,6 +52,7 @@ class Manifest:
     bytes: int = 0
     sha256: str = ""
     labels_sha256: str | None = None
+    class_names: tuple[str, ...] | None = None
     skipped: dict[str, str] = field(default_factory=dict)
 
     def dumps(self) -> str:
@@ -66,8 +70,10 @@ class Manifest:
         try:
             values: dict[str, Any] = json.loads(path.read_text())
             values["shape"] = tuple(values["shape"])
+            names = values.get("class_names")
+            values["class_names"] = None if names is None else tuple(map(str, names))
             return cls(**values)
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise refusal(path, f"is not a manifest of prepared images ({error})") from error
 
 
@@ -75,8 +81,8 @@ def refusal(path: Path, problem: str) -> UserError:
     """Returns the error for something prepared that must not be trained on."""
     folder = path if path.is_dir() else path.parent
     return UserError(
-        f"{path} {problem}. It is neither used nor replaced. "
-        f"Move or delete the folder {folder}, then run `gan prepare` again."
+        f"{path} {problem}. It is neither used nor replaced. Run `gan prepare` with --again true "
+        f"to prepare it again, or move or delete the folder {folder}."
     )
 
 
@@ -88,6 +94,7 @@ class Prepared:
         labels: int64 ``(count,)``, or None.
         fingerprint: Names dataset, preprocessing and checksum.
         path: The images' file, or None for images in memory.
+        class_names: What each label means, or None.
     """
 
     def __init__(
@@ -96,24 +103,29 @@ class Prepared:
         labels: NDArray[np.int64] | None,
         fingerprint: str,
         path: Path | None = None,
+        class_names: Sequence[str] | None = None,
     ) -> None:
         self.images = images
         self.labels = labels
         self.fingerprint = fingerprint
         self.path = path
+        self.class_names = class_names
 
     @property
     def classes(self) -> int:
         """Number of classes, 0 without labels."""
+        if self.labels is not None and self.class_names is not None:
+            return len(self.class_names)
         return 0 if self.labels is None else int(self.labels.max()) + 1
 
     def rows(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Copies images out of the array, ``(N,) -> (N, H, W, C)``.
 
         Files are read row by row instead of through the memory map: the pages of a map count as
-        the process's own memory, which for ILSVRC2012 would grow to 63 GB.
+        the process's own memory, which for ILSVRC2012 would grow to 63 GB. (Systems that cannot
+        read at a position without moving there, which forked workers share, use the map.)
         """
-        if self.path is None:
+        if self.path is None or not hasattr(os, "preadv"):
             return self.images[indices]
         assert isinstance(self.images, np.memmap)
         rows = np.empty((len(indices), *self.images.shape[1:]), np.uint8)
@@ -175,7 +187,8 @@ def open_prepared(folder: Path, dataset: str, split: str, preprocessing: str) ->
         if found != value:
             raise refusal(folder / MANIFEST, f"has {key} {found!r}, where {value!r} is wanted")
     images = _mapped(folder / IMAGES, manifest)
-    return Prepared(images, _labels(folder, manifest), _fingerprint(manifest), folder / IMAGES)
+    labels, path = _labels(folder, manifest), folder / IMAGES
+    return Prepared(images, labels, _fingerprint(manifest), path, manifest.class_names)
 
 
 def _mapped(path: Path, manifest: Manifest) -> NDArray[np.uint8]:
@@ -183,7 +196,7 @@ def _mapped(path: Path, manifest: Manifest) -> NDArray[np.uint8]:
         size = path.stat().st_size
         if size != manifest.bytes:
             raise refusal(path, f"has {size:,} bytes, its manifest says {manifest.bytes:,}")
-        images: NDArray[np.uint8] = np.load(path, mmap_mode="r")
+        images: NDArray[np.uint8] = np.lib.format.open_memmap(path, mode="r")
     except (OSError, EOFError, ValueError) as error:
         raise refusal(path, f"is not a numpy array that can be read ({error})") from error
     if images.shape != manifest.shape or images.dtype != np.uint8:
@@ -197,11 +210,12 @@ def _labels(folder: Path, manifest: Manifest) -> NDArray[np.int64] | None:
         return None
     path = folder / LABELS
     try:
-        checksum = sha256(path)
+        if sha256(path) != manifest.labels_sha256:
+            raise refusal(path, "does not match its manifest")
         labels: NDArray[np.int64] = np.load(path)
     except (OSError, ValueError) as error:
         raise refusal(path, f"cannot be read ({error})") from error
-    if checksum != manifest.labels_sha256 or labels.shape != manifest.shape[:1]:
+    if labels.shape != manifest.shape[:1]:
         raise refusal(path, "does not match its manifest")
     return labels
 

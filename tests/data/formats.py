@@ -77,7 +77,7 @@ def write_cifar10(
         lists[split].append([name, _write_pickle(folder / name, content)])
         before = made.get(split, (np.zeros((0, 3072), np.uint8), []))
         made[split] = np.concatenate([before[0], rows]), before[1] + labels
-    names = {"label_names": [str(i) for i in range(10)], "num_vis": 3072}
+    names = {"label_names": ["airplane", *map(str, range(1, 9)), "truck"], "num_vis": 3072}
     meta = {**CIFAR10.meta, "md5": _write_pickle(folder / "batches.meta", names)}
     monkeypatch.setattr(CIFAR10, "train_list", lists["train"])
     monkeypatch.setattr(CIFAR10, "test_list", lists["test"])

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import copy
-import os
-import pickle
+import itertools
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from lightning.pytorch import LightningModule, Trainer
 from numpy.typing import NDArray
 from torch import Tensor
 
 from gan_lightning.data import Batch, ImageData, digits, folder
-from gan_lightning.data.loading import Elements, Pixels, Spans, to_batch
+from gan_lightning.data.loading import DeviceCache, HostImages, Picker, Pixels, Spans, to_batch
 from gan_lightning.data.prepared import Prepared
+from gan_lightning.data.sampling import Draw, Epochs, Replacement
 from gan_lightning.errors import UserError
 from gan_lightning.streams import stream
 from tests.data import formats
@@ -216,36 +218,91 @@ def test_spans_cover_what_is_left_and_count_what_is_done() -> None:
     assert list(Spans(11, 11, 3, 4)) == []
 
 
-def test_a_worker_maps_the_array_instead_of_receiving_it(root: str) -> None:
-    data = folder(root=root, size=8, batch_size=4)
-    data.prepare_data()
-    data.setup()
-    prepared = data.opened("train")
-    rows = prepared.rows(np.array([3, 1]))
-    sent = pickle.dumps(prepared)
-    assert len(sent) < 1000 < prepared.images.nbytes
-    np.testing.assert_array_equal(pickle.loads(sent).rows(np.array([3, 1])), rows)
+def picker(count: int, sampling: str, size: int = 16, seed: int = 3, rank: int = 0) -> Picker:
+    draw: Draw = Replacement(count, size, seed, rank)
+    if sampling == "epoch":
+        draw = Epochs(count, size, seed, rank, world_size=3)
+    return Picker(draw, size, seed, rank, flip=True)
 
 
-def test_prediction_shares_the_images_between_ranks() -> None:
-    data = digits(num_predict=11, batch_size=3)
-    loader = data.predict_dataloader()
-    assert [part.tolist() for part in loader] == [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10]]
-    assert isinstance(loader, Elements)
-    assert len(loader) == 4
+@pytest.mark.parametrize("sampling", ["replacement", "epoch"])
+@pytest.mark.parametrize("rank", [0, 2])
+@given(start=st.integers(0, 40), length=st.integers(0, 25), step=st.integers(1, 12))
+@settings(deadline=None, max_examples=30)
+def test_every_way_through_a_run_draws_the_same(
+    sampling: str, rank: int, start: int, length: int, step: int
+) -> None:
+    """From any position on, any number of positions at a time: those of the single positions."""
+    draw = picker(50, sampling, rank=rank)
+    spans = list(Spans(start, start + length, step, done=7))
+    assert [t for span in spans for t in span] == list(range(start, start + length))
+    singles = [draw(range(t, t + 1)) for t in range(start, start + length)]
+    together = [draw(span) for span in spans]
+    for part in ("indices", "flips"):
+        one = [value for picks in singles for value in getattr(picks, part).tolist()]
+        assert [value for picks in together for value in getattr(picks, part).tolist()] == one
+    assert len(Spans(start, start + length, step, done=7)) == 7 + len(spans)
 
 
-def test_reading_rows_does_not_grow_the_process(tmp_path: Path) -> None:
-    """A gigabyte read out of an array of 63 GB (a sparse file) leaves nothing behind."""
-    path = tmp_path / "images.npy"
-    np.lib.format.open_memmap(path, "w+", np.uint8, (1_281_167, 128, 128, 3))
-    prepared = Prepared(np.load(path, mmap_mode="r"), None, "", path)
-    before = _resident_bytes()
-    for position in range(350):
-        prepared.rows(stream(0, "batch", position).integers(0, len(prepared.images), 64))
-    assert _resident_bytes() - before < 100e6
+@pytest.mark.parametrize("sampling", ["replacement", "epoch"])
+def test_no_two_positions_or_ranks_draw_the_same(sampling: str) -> None:
+    """Neither images nor flips, within one element or of another."""
+    at = [
+        picker(1000, sampling, 64, rank=rank)(span)
+        for rank in range(3)
+        for span in (range(0, 3), range(3, 5))
+    ]
+    for part in ("indices", "flips"):
+        drawn = torch.cat([getattr(picks, part) for picks in at]).reshape(-1, 64).tolist()
+        assert len(drawn) == 15
+        assert all(one != two for one, two in itertools.combinations(drawn, 2))
 
 
-def _resident_bytes() -> int:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
+@pytest.mark.parametrize("iterations", [1, 3])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"device_cache": "always"},
+        {"device_cache": "never"},
+        {"device_cache": "never", "num_workers": 2},
+        {"device_cache": "always", "flip": True},
+        {"device_cache": "never", "flip": True, "sampling": "epoch"},
+    ],
+)
+def test_labels_are_those_of_the_images(
+    tmp_path: Path, options: dict[str, Any], iterations: int
+) -> None:
+    """On every path: images of class i are as bright as i, and darker on their left."""
+    images = {f"{i % 5}/{i:02}.png": np.full((8, 8, 3), 20 * (i % 5), np.uint8) for i in range(30)}
+    for image in images.values():
+        image[:, 4:] += 10
+    formats.write_folder(tmp_path / "images", images)
+    data = folder(root=str(tmp_path / "images"), size=8, num_classes=5, batch_size=4, **options)
+    seen = train(data, 5, tmp_path, Recorder(n_dis=2, iterations_per_batch=iterations))
+    labels = np.concatenate([part for _, _, part in seen if part is not None])
+    pixels = np.rint((np.concatenate([part for _, part, _ in seen]) + 1) * 127.5)
+    assert labels.dtype == np.int64
+    assert len(labels) == len(pixels) == 5 * 2 * 4
+    assert set(labels.tolist()) == set(range(5))
+    np.testing.assert_array_equal(pixels.min(axis=(1, 2, 3)), 20 * labels)
+    mirrored = pixels[:, 0, 0, 0] > pixels[:, 0, 0, 7]
+    assert mirrored.any() == ("flip" in options)
+    assert not mirrored.all()
+
+
+def test_without_classes_there_are_no_labels(root: str, tmp_path: Path) -> None:
+    for cache in ("always", "never"):
+        data = folder(root=root, size=8, batch_size=4, device_cache=cache)
+        assert [labels for _, _, labels in train(data, 2, tmp_path)] == [None, None]
+
+
+def test_host_and_device_gather_alike() -> None:
+    images = formats.noise(40, 4, 4, 3)
+    prepared = Prepared(images, np.arange(40), "")
+    spans, draw = Spans(2, 9, 3, 0), picker(40, "replacement")
+    host, device = HostImages(prepared, draw), DeviceCache.load(prepared, torch.device("cpu"))
+    for span in spans:
+        one, two = host[span], device.take(draw(span))
+        assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))  # type: ignore[arg-type]
+        assert one.labels is not None
+        np.testing.assert_array_equal(one.images.numpy(), images[one.labels.numpy()])

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections.abc import Callable
+from itertools import combinations, pairwise, product
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from gan_lightning.data import sampling
 from gan_lightning.data.sampling import Epochs, Replacement, flips
+from gan_lightning.streams import stream
+
+DRAWS: dict[str, Callable[[int, int, int], list[int]]] = {
+    "batch": lambda seed, position, rank: Replacement(1000, 64, seed, rank)(position).tolist(),
+    "epoch": lambda seed, position, rank: Epochs(1000, 64, seed, rank, 3)(position).tolist(),
+    "flips": lambda seed, position, rank: flips(64, seed, position, rank).tolist(),
+}
+"""What a position draws, as a function of seed, position and rank."""
 
 
 def test_replacement_is_uniform() -> None:
@@ -77,3 +87,43 @@ def test_flips_are_fair_and_independent_of_the_images() -> None:
     assert stats.chi2_contingency(table).pvalue > 1e-3
     np.testing.assert_array_equal(flips(64, 0, 9, 0), flips(64, 0, 9, 0))
     assert (flips(64, 0, 9, 0) != flips(64, 0, 9, 1)).any()
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_seed_position_and_rank_all_matter(name: str) -> None:
+    """64 images out of 1,000, or 64 coins, are never the same by chance."""
+    drawn = [DRAWS[name](*where) for where in product((0, 1, 2), (0, 1, 7), (0, 1, 2))]
+    assert all(one != two for one, two in combinations(drawn, 2))
+    assert drawn == [DRAWS[name](*where) for where in product((0, 1, 2), (0, 1, 7), (0, 1, 2))]
+
+
+def test_no_two_draws_share_random_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither with each other nor with latents; the ranks of an epoch share its permutation."""
+    asked: set[tuple[object, ...]] = set()
+
+    def noting(seed: int, name: str, position: int, rank: int = 0) -> np.random.Generator:
+        asked.add((seed, name, position, rank))
+        return stream(seed, name, position, rank)
+
+    monkeypatch.setattr(sampling, "stream", noting)
+    sampling._permutation.cache_clear()
+    seeds, positions, ranks = (0, 1, 2**32 - 1), (0, 1, 40), (0, 1, 2)
+    for draw, *where in product(DRAWS.values(), seeds, positions, ranks):
+        draw(*where)
+    sampling._permutation.cache_clear()
+    wanted = {
+        (seed, name, position, rank)
+        for seed, name, position, rank in product(seeds, ("batch", "flips"), positions, ranks)
+    }
+    epochs = {(seed, "epoch", epoch, 0) for seed, epoch in product(seeds, (0, 7))}
+    assert asked == wanted | epochs
+    latents = {(seed, "latents", position, rank) for seed, _, position, rank in wanted}
+    first = [stream(*where).bytes(16) for where in asked | latents]
+    assert len(set(first)) == len(first)
+
+
+def test_epochs_of_other_seeds_and_epochs_have_other_orders() -> None:
+    orders = [
+        Epochs(50, 50, seed, 0, 1)(epoch).tolist() for seed, epoch in product(range(3), range(3))
+    ]
+    assert all(one != two for one, two in combinations(orders, 2))

@@ -41,7 +41,8 @@ class digits(ImageData):
 
         bundled = load_digits()
         images = np.round(bundled.images * (255 / 16)).astype(np.uint8)[..., None]
-        return Source(images, partial(bilinear, size=16), bundled.target.astype(np.int64))
+        labels = bundled.target.astype(np.int64)
+        return Source(images, partial(bilinear, size=16), labels, list("0123456789"))
 
     def load(self, split: Split) -> Prepared:
         """Makes the array in memory."""
@@ -49,4 +50,4 @@ class digits(ImageData):
         images = np.stack([source.read(item) for item in source.items])
         checksum = hashlib.sha256(images.tobytes()).hexdigest()
         fingerprint = f"{self.name} {split}; {self.preprocessing}; sha256:{checksum}"
-        return Prepared(images, source.labels, fingerprint)
+        return Prepared(images, source.labels, fingerprint, class_names=source.class_names)

@@ -5,26 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from gan_lightning.data.base import PREPARED, ImageData, Split
-from gan_lightning.data.options import at_least
 from gan_lightning.data.preparation.resampling import centre_square, whole
 from gan_lightning.data.preparation.source import Source
 from gan_lightning.errors import UserError
-from gan_lightning.image_files import (
-    SUFFIXES,
-    as_bytes,
-    content,
-    decode,
-    image_files,
-    to_channels,
-    upright,
-)
+from gan_lightning.image_files import SUFFIXES, as_bytes, image_files, read
 
 
 class folder(ImageData):
@@ -42,21 +33,10 @@ class folder(ImageData):
         colour: "colour" or "grey".
         num_classes: Number of class folders, when labels are wanted.
         held_out: A folder of held-out images, laid out like ``root``.
-        batch_size: Images per discriminator update and process.
-        num_workers: Processes that read batches ahead, when the images are not on the device.
-        seed: Seed of the sampling.
-        sampling: "replacement" draws each batch uniformly from all images, as the papers' code
-            does; "epoch" passes through a fresh permutation each epoch.
-        flip: Mirror each image left-right with chance 1/2. The papers don't.
-        device_cache: Keep the whole array on the device of the networks: "auto" when it fits the
-            budget, "always", or "never". The images are the same either way.
-        device_cache_gib: The budget of "auto", in GiB.
-        download: Not possible.
-        skip_bad: Leave out images that cannot be used, and report them, instead of stopping.
-        num_predict: Number of images that prediction generates.
-        prepared_root: Where prepared arrays are written, if not into ``root``.
+        **options: Those of every dataset.
     """
 
+    image_shape = (3, 64, 64)
     contents = f"any image ({', '.join(SUFFIXES)})"
 
     def __init__(
@@ -67,33 +47,10 @@ class folder(ImageData):
         colour: Literal["colour", "grey"] = "colour",
         num_classes: int | None = None,
         held_out: str | None = None,
-        batch_size: int = 64,
-        num_workers: int = 0,
-        seed: int = 0,
-        sampling: Literal["replacement", "epoch"] = "replacement",
-        flip: bool = False,
-        device_cache: Literal["auto", "always", "never"] = "auto",
-        device_cache_gib: float = 4.0,
-        download: bool = False,
-        skip_bad: bool = False,
-        num_predict: int = 64,
-        prepared_root: str | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(
-            root=root,
-            batch_size=batch_size,
-            num_workers=num_workers,
-            seed=seed,
-            sampling=sampling,
-            flip=flip,
-            device_cache=device_cache,
-            device_cache_gib=device_cache_gib,
-            download=download,
-            skip_bad=skip_bad,
-            num_predict=num_predict,
-            prepared_root=prepared_root,
-        )
-        at_least("size", size, 1)
+        super().__init__(root=root, **options)
+        self.at_least("size", size, 1)
         self.image_shape = (1 if colour == "grey" else 3, size, size)
         self.num_classes = num_classes
         self.fit = fit
@@ -129,10 +86,11 @@ class folder(ImageData):
         """Lists the images and numbers their classes, those held out like those for training."""
         channels, size, _ = self.image_shape
         square = centre_square if self.fit == "crop" else whole
-        read = partial(read_image, channels=channels, size=size, square=square)
+        reader = partial(read_image, channels=channels, size=size, square=square)
         files, top = self.files(split), self._top(split)
         classes = sorted(set(_class_names(self.files("train"), self.root) or []))
-        return Source(files, read, _labels(_class_names(files, top), classes, top))
+        labels = _labels(_class_names(files, top), classes, top)
+        return Source(files, reader, labels, None if labels is None else classes)
 
 
 def _class_names(files: list[Path], top: Path) -> list[str] | None:
@@ -170,5 +128,6 @@ def read_image(
     Raises:
         BadImage: When it cannot be used.
     """
-    image = to_channels(upright(decode(content(path), str(path)), str(path)), channels)
+    pixels = read(path, channels)
+    image = Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
     return as_bytes(square(image).resize((size, size), Image.Resampling.BILINEAR))

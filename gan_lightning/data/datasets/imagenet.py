@@ -67,7 +67,8 @@ class imagenet(ImageData):
             )
         number = {name: index for index, name in enumerate(classes)}
         labels = np.array([number[name] for name, _ in parts], np.int64)
-        return Source([item for _, item in parts], partial(read_square, size=128), labels)
+        items = [item for _, item in parts]
+        return Source(items, partial(read_square, size=128), labels, classes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,8 @@ class Member:
         """
         try:
             with self.archive.open("rb") as file:
-                return os.pread(file.fileno(), self.size, self.start)
+                file.seek(self.start)
+                return file.read(self.size)
         except OSError as error:
             raise BadImage(self.name, f"cannot be read ({error.strerror})") from error
 
