@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 from collections.abc import Collection
 from pathlib import Path
 
@@ -58,13 +59,32 @@ def _is_image(name: str) -> bool:
     return name.lower().endswith(SUFFIXES) and not name.startswith(".")
 
 
+def read(path: str | Path, channels: int) -> NDArray[np.uint8]:
+    """Reads an image file as it is meant to be seen.
+
+    Args:
+        path: The file.
+        channels: 1 for grey, 3 for colour.
+
+    Returns:
+        uint8 ``(H, W, C)``, turned as its camera says, transparency laid on white.
+
+    Raises:
+        BadImage: When it cannot be used.
+    """
+    image = decode(content(path), str(path))
+    return as_bytes(to_channels(upright(image, str(path)), channels))
+
+
 def content(path: str | Path) -> bytes:
     """Reads a file.
 
     Raises:
-        BadImage: When it cannot be read: a broken link, no permission.
+        BadImage: When it cannot be read: a broken link, no permission, a pipe or a device.
     """
     try:
+        if not stat.S_ISREG(Path(path).stat().st_mode):  # a pipe would be waited for, forever
+            raise BadImage(str(path), "is no file")
         return Path(path).read_bytes()
     except OSError as error:
         raise BadImage(str(path), f"cannot be read ({error.strerror})") from error
