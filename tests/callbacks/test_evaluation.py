@@ -24,7 +24,8 @@ from gan_lightning.extractors.digits import digits
 from gan_lightning.extractors.inception import inception
 from gan_lightning.scores.precision_recall import precision_recall
 from gan_lightning.scores.protocol import paper
-from gan_lightning.scores.scoring import Judge, Result
+from gan_lightning.scores.record import Result
+from gan_lightning.scores.scoring import Judge
 from tests.callbacks import runs
 
 ROOT = Path(__file__).parents[2]
@@ -99,7 +100,8 @@ def test_the_best_checkpoint_is_that_of_the_lowest_fid(tmp_path: Path) -> None:
     whole = runs.fit(tmp_path, [runs.evaluation()])
     best = min(rows(tmp_path), key=lambda row: float(row["digits_fid"]))
     note = json.loads((tmp_path / "checkpoints" / "best.json").read_text())
-    assert note == {"step": int(best["step"]), "score": float(best["digits_fid"])}
+    assert note["name"] == "digits_fid"
+    assert (note["step"], note["score"]) == (int(best["step"]), float(best["digits_fid"]))
     path = tmp_path / "checkpoints" / "best.ckpt"
     assert torch.load(path, weights_only=True)["global_step"] == note["step"]
     assert equal(whole, runs.fit(tmp_path / "again", [runs.evaluation()], path))
@@ -118,7 +120,7 @@ def test_a_later_but_worse_checkpoint_is_not_the_best(
     monkeypatch.setattr(Judge, "score", prescribed)
     runs.fit(tmp_path, [runs.evaluation()])
     note = json.loads((tmp_path / "checkpoints" / "best.json").read_text())
-    assert note == {"step": 4, "score": 3.0}
+    assert note == {"step": 4, "name": "digits_fid", "score": 3.0}
     checkpoint = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)
     assert checkpoint["global_step"] == 4
 
@@ -126,7 +128,7 @@ def test_a_later_but_worse_checkpoint_is_not_the_best(
 def test_a_resumed_run_does_not_replace_a_better_checkpoint(tmp_path: Path) -> None:
     runs.fit(tmp_path, [runs.evaluation()], max_steps=4)
     note = tmp_path / "checkpoints" / "best.json"
-    note.write_text(json.dumps({"step": 4, "score": 0.0}))
+    note.write_text(json.dumps({"step": 4, "name": "digits_fid", "score": 0.0}))
     runs.fit(tmp_path, [runs.evaluation()], tmp_path / "checkpoints" / "last.ckpt")
     assert json.loads(note.read_text())["score"] == 0.0
     runs.fit(tmp_path, [runs.evaluation()])
@@ -267,6 +269,7 @@ def test_everything_is_chosen_by_its_name(
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(Evaluation, "evaluation")
     callback = parser.instantiate(parser.parse_args(arguments)).evaluation
-    assert type(callback.extractor).__name__ == extractor
-    assert callback.protocol.name == protocol
-    assert [type(metric).__name__ for metric in callback.metrics] == metrics
+    judge = callback.judge
+    assert type(judge.extractor).__name__ == extractor
+    assert judge.protocol.name == protocol
+    assert [type(metric).__name__ for metric in judge.metrics] == metrics

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import numpy as np
 import pytest
 import torch
@@ -14,7 +12,7 @@ from torchmetrics.image.kid import poly_mmd
 from gan_lightning.errors import UserError
 from gan_lightning.scores.kid import kid, squared_mmd
 from gan_lightning.scores.ms_ssim import WEIGHTS, ms_ssim, multiscale_similarity
-from gan_lightning.scores.precision_recall import coverage, precision_recall
+from gan_lightning.scores.precision_recall import precision_recall, share_inside
 from gan_lightning.scores.samples import SampleBank, Samples
 
 
@@ -71,8 +69,9 @@ def test_kid_of_whole_sets_has_no_spread_and_is_reproducible() -> None:
 
 def test_kid_needs_whole_subsets() -> None:
     score = kid(subset_size=60, count=60)
-    with pytest.raises(UserError, match="subsets of 60"):
-        score(of_features(points(60, 4, 1)), of_features(points(59, 4, 2)))
+    score.check(60, 60)
+    with pytest.raises(UserError, match=r"subsets of 60.* 59 real"):
+        score.check(60, 59)
     with pytest.raises(UserError, match="subset_size"):
         kid(subset_size=60, count=59)
 
@@ -89,19 +88,18 @@ def covered_literally(manifold: Tensor, candidates: Tensor, k: int) -> float:
 
 
 @pytest.mark.parametrize("k", [1, 3, 5])
-def test_coverage_is_the_definition(k: int) -> None:
+def test_share_inside_is_the_definition(k: int) -> None:
     manifold, candidates = points(80, 3, 1), points(70, 3, 2, 0.8)
-    got = coverage(manifold.double(), candidates.double(), k)
+    got = share_inside(manifold.double(), candidates.double(), k)
     assert got == covered_literally(manifold, candidates, k)
     assert 0 < got < 1
 
 
-def test_coverage_is_the_same_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_share_inside_is_the_same_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     manifold, candidates = points(80, 3, 1).double(), points(70, 3, 2, 0.8).double()
-    whole = coverage(manifold, candidates, 3)
-    room = import_module("gan_lightning.scores.precision_recall")  # not the class of that name
-    monkeypatch.setattr(room, "_CHUNK", 7)
-    assert coverage(manifold, candidates, 3) == whole
+    whole = share_inside(manifold, candidates, 3)
+    monkeypatch.setattr("gan_lightning.scores.neighbours._ELEMENTS", 7 * 80)
+    assert share_inside(manifold, candidates, 3) == whole
 
 
 @pytest.mark.parametrize("repeat", [1, 6])
@@ -114,7 +112,7 @@ def test_identical_sets_are_precise_and_complete(repeat: int) -> None:
 @pytest.mark.parametrize("n", [1, 2, 5, 9])
 def test_repeated_samples_coincide_in_spite_of_rounding(n: int) -> None:
     ten = 1e3 * points(10, 64, 1).double() + 5e3
-    assert coverage(ten.repeat(9, 1), ten[:n], 3) == 1.0
+    assert share_inside(ten.repeat(9, 1), ten[:n], 3) == 1.0
 
 
 def test_distant_sets_are_neither() -> None:
@@ -130,8 +128,9 @@ def test_few_real_samples_repeated_are_precise_but_not_complete() -> None:
 
 
 def test_precision_needs_more_samples_than_neighbours() -> None:
+    precision_recall(count=60).check(4, 60)
     with pytest.raises(UserError, match="3 neighbours"):
-        precision_recall(count=60)(of_features(points(3, 4, 1)), of_features(points(60, 4, 2)))
+        precision_recall(count=60).check(3, 60)
     with pytest.raises(UserError, match="neighbours"):
         precision_recall(neighbours=0)
 
