@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -181,4 +182,4 @@ def identity_of(arrays: Mapping[str, Any]) -> dict[str, Any]:
 
 def _file_name(extractor: str, identity: dict[str, Any]) -> str:
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-    return f"{extractor}-{digest[:16]}.npz"
+    return f"{re.sub('[^A-Za-z0-9_-]', '_', extractor)}-{digest[:16]}.npz"
