@@ -165,7 +165,7 @@ def test_an_interrupted_training_ends_as_an_uninterrupted_one(
     monkeypatch.setattr(fitting, "_SAVED_EVERY", 0.0)
     save, part = fitting._Progress.save, tmp_path / "parts.safetensors.part"
 
-    def save_and_die(self: Any, step: int) -> None:
+    def save_and_die(self: fitting._Progress, step: int) -> None:
         save(self, step)
         if step == 7:
             raise Killed
