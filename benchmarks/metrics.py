@@ -24,7 +24,7 @@ import numpy as np
 import scipy.linalg
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from gan_lightning.extractors.base import FeatureExtractor, file_sha256
@@ -115,6 +115,11 @@ def timed(action: Callable[[], float]) -> tuple[float, float]:
     return value, time.perf_counter() - start
 
 
+def seconds(network: nn.Module, pixels: Tensor) -> float:
+    """How long a network takes for some images."""
+    return timed(lambda: float(network(pixels)[0].sum()))[1]
+
+
 def inception_score_error(scale: float) -> float:
     """Largest relative error of the inception score against its definition in float64."""
     rng = np.random.default_rng(0)
@@ -195,13 +200,7 @@ def side_by_side(repeats: int, images: int = 64) -> dict[str, float]:
     pixels = NoiseImages((3, 32, 32), images).block(0, images)[0]
     with torch.no_grad():
         difference = (ours(pixels)[0] - theirs(pixels)[0]).abs().max() / ours(pixels)[0].abs().max()
-        turns = [
-            [
-                timed(lambda network=network: network(pixels)[0].sum())[1]
-                for network in (ours, theirs)
-            ]
-            for _ in range(repeats)
-        ]
+        turns = [(seconds(ours, pixels), seconds(theirs, pixels)) for _ in range(repeats)]
     return {
         "inception_time_over_torch_fidelity": statistics.median(a / b for a, b in turns),
         "inception_relative_difference": float(difference),
