@@ -24,12 +24,12 @@ import numpy as np
 import scipy.linalg
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from gan_lightning.extractors.base import FeatureExtractor, file_sha256
 from gan_lightning.extractors.digits import digits
-from gan_lightning.extractors.inception import inception
+from gan_lightning.extractors.inception import inception, torch_fidelity_network
 from gan_lightning.extractors.train_digits import digit_images
 from gan_lightning.networks import CNNGenerator
 from gan_lightning.scores.fid import Gaussian, Moments, frechet_distance
@@ -115,6 +115,11 @@ def timed(action: Callable[[], float]) -> tuple[float, float]:
     return value, time.perf_counter() - start
 
 
+def seconds(network: nn.Module, pixels: Tensor) -> float:
+    """How long a network takes for some images."""
+    return timed(lambda: float(network(pixels)[0].sum()))[1]
+
+
 def inception_score_error(scale: float) -> float:
     """Largest relative error of the inception score against its definition in float64."""
     rng = np.random.default_rng(0)
@@ -171,15 +176,35 @@ class Timed(FeatureExtractor):
 
 
 def random_inception(folder: Path) -> inception:
-    """Inception with random weights: as slow as the real one."""
+    """Inception with random weights, and statistics of batches: as slow as the real one."""
     module = "torch_fidelity.feature_extractor_inceptionv3.load_state_dict_from_url"
     with mock.patch(module), mock.patch.object(FeatureExtractorInceptionV3, "load_state_dict"):
         network = FeatureExtractorInceptionV3("inception", ["2048"])
+    for part in network.modules():
+        if isinstance(part, torch.nn.BatchNorm2d):
+            assert part.running_var is not None
+            torch.nn.init.uniform_(part.running_var, 0.5, 1.5)
+            torch.nn.init.uniform_(part.weight, 1.0, 2.0)
     path = folder / "weights.pth"
     torch.save(network.state_dict(), path)
     extractor = inception(str(path), sha256=file_sha256(path))
     extractor.prepare()
     return extractor
+
+
+def side_by_side(repeats: int, images: int = 64) -> dict[str, float]:
+    """Time of Inception as it is here over torch-fidelity's own, in turns, and how they differ."""
+    with tempfile.TemporaryDirectory() as folder:
+        ours = random_inception(Path(folder))
+        theirs = torch_fidelity_network(torch.load(Path(folder, "weights.pth"), weights_only=True))
+    pixels = NoiseImages((3, 32, 32), images).block(0, images)[0]
+    with torch.no_grad():
+        difference = (ours(pixels)[0] - theirs(pixels)[0]).abs().max() / ours(pixels)[0].abs().max()
+        turns = [(seconds(ours, pixels), seconds(theirs, pixels)) for _ in range(repeats)]
+    return {
+        "inception_time_over_torch_fidelity": statistics.median(a / b for a, b in turns),
+        "inception_relative_difference": float(difference),
+    }
 
 
 def extractor_share(images: int) -> dict[str, float]:
@@ -244,6 +269,7 @@ def main() -> None:
         "is_relative_error_underflow": inception_score_error(1e4),
         "peak_memory_mib_2000_images": few,
         "peak_memory_mib_40000_images": many,
+        **side_by_side(options.repeats),
         **extractor_share(options.images),
     }
     for name, value in results.items():

@@ -5,7 +5,10 @@ Every function is a plain call in a single process. In a process group, all proc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
 from typing import TypeVar
 
 import torch
@@ -42,6 +45,27 @@ def average_(tensors: Sequence[Tensor]) -> None:
     parts = flat.split([tensor.numel() for tensor in tensors])
     for tensor, mean in zip(tensors, parts, strict=True):
         tensor.copy_(mean.view_as(tensor))
+
+
+@contextmanager
+def joined(device: torch.device) -> Iterator[None]:
+    """Within, this process works with those that ``torchrun`` started beside it, if it did.
+
+    Args:
+        device: Where tensors that processes exchange lie.
+    """
+    if in_group() or int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield
+        return
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    # The first may prepare a dataset for hours; torchrun ends all when one dies.
+    distributed.init_process_group(backend, timeout=timedelta(days=1))
+    try:
+        yield
+    finally:
+        distributed.destroy_process_group()
 
 
 def on_first(action: Callable[[], T]) -> T:

@@ -46,6 +46,13 @@ def write_whole(path: str | Path, content: str | bytes) -> None:
         file.write(data)
 
 
+def writable(path: str | Path) -> bool:
+    """Says whether a file can be written there, folders made on the way included."""
+    target = Path(path).absolute()
+    nearest = next(parent for parent in target.parents if parent.exists())
+    return nearest.is_dir() and os.access(nearest, os.W_OK) and not target.is_dir()
+
+
 def sync(folder: Path) -> None:
     """Makes the names in a folder survive a power failure, where folders can be opened."""
     if os.name != "posix":

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gan_lightning.scores.scoring import Result
+from gan_lightning.scores.record import Result
+from gan_lightning.scores.scoring import Judge, Split
 from gan_lightning.scores.sources import ArrayImages
-from gan_lightning.scores.statistics import Real
 from gan_lightning.streams import stream
 
 if TYPE_CHECKING:
@@ -24,17 +24,22 @@ class Row:
     result: Result
 
 
-def held_out(data: ImageData, real: Real) -> ArrayImages | None:
-    """Real images that the scores do not compare with: test images, or unused training images.
+def held_out(data: ImageData, judge: Judge) -> ArrayImages | None:
+    """Real images that the scores do not compare with: the other split, or unused training images.
 
     Returns:
-        The images in a fixed random order, or ``None`` if there are fewer than two.
+        The images in a fixed random order, or ``None`` if there are fewer than two, or nobody
+        knows which a file of statistics was made from.
     """
-    if "test" in data.splits:
-        images, index = data.images("test"), np.arange(len(data.images("test")))
+    other: Split = "test" if judge.reference == "train" else "train"
+    if other in data.splits:
+        images = data.images(other)
+        index = np.arange(len(images))
+    elif judge.real is None:
+        images = data.images(judge.reference)
+        index = judge.subset_of(images, data.fingerprint(judge.reference)).unseen()
     else:
-        images = data.images("train")
-        index = np.setdiff1d(np.arange(len(images)), real.subset())
+        return None
     index = stream(0, "held-out images", 0).permutation(index)
     return ArrayImages(images, index) if len(index) >= 2 else None
 
@@ -62,8 +67,17 @@ def table(rows: list[Row], protocol: str, extractor: str) -> str:
 def _cells(result: Result, names: list[str]) -> list[str]:
     """Numbers as text; a dash for a score that wants more images than there were."""
     scores = {name.removeprefix("ema_"): value for name, value in result.scores.items()}
-    cells = (f"{scores[name]:.3f}" if name in scores else "-" for name in names)
+    cells = (_digits(scores[name]) if name in scores else "-" for name in names)
     return [str(result.counts["fid_generated"]), *cells]
+
+
+def _digits(score: float) -> str:
+    """Three decimals, or four digits that tell where these would not.
+
+    >>> _digits(17.25), _digits(0.000423151), _digits(0.0)
+    ('17.250', '0.0004232', '0.000')
+    """
+    return f"{score:.3f}" if abs(score) >= 1 or score == 0 else f"{score:.4g}"
 
 
 def _aligned(line: list[str], widths: list[int]) -> str:

@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
+from gan_lightning.callbacks.best import Best
 from gan_lightning.callbacks.comparison import Row, held_out, table
 from gan_lightning.callbacks.ema import GeneratorAverage
+from gan_lightning.callbacks.score_log import ScoreLog
 from gan_lightning.distributed import on_first
 from gan_lightning.errors import UserError
-from gan_lightning.extractors.base import FeatureExtractor, option
+from gan_lightning.extractors.base import FeatureExtractor, fingerprint, option
 from gan_lightning.extractors.inception import inception
+from gan_lightning.files import writable
 from gan_lightning.gan import GAN
 from gan_lightning.logger import MetricsCSV
-from gan_lightning.run_folder import BEST, SCORES, checkpoint_folder
 from gan_lightning.scores.generated import GeneratedImages
 from gan_lightning.scores.protocol import Protocol, monitor
+from gan_lightning.scores.record import Fact
 from gan_lightning.scores.samples import SampleScore
-from gan_lightning.scores.scoring import Judge, Result
+from gan_lightning.scores.scoring import Judge, Split
 from gan_lightning.scores.sources import NoiseImages
 from gan_lightning.scores.statistics import RealStatistics
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from gan_lightning.data import ImageData
 
 
@@ -40,16 +42,22 @@ class Evaluation(Callback):
     processes, and training does not notice it. ``--trainer.limit_val_batches 0`` trains without.
 
     Args:
-        extractor: Judges the images: ``inception``, ``digits``, a ``classifier`` trained by
-            ``gan extractor``, or the import path of your own. Names all scores, unless Inception.
+        extractor: Judges the images: ``inception``, ``dinov2``, ``digits``, a ``classifier``
+            trained by ``gan extractor``, or the import path of your own. Names all scores, unless
+            Inception.
         protocol: How many images each score looks at: ``monitor`` (small and quick), ``paper``,
             ``sngan`` or ``literature``.
-        metrics: Scores beside IS and FID: ``kid``, ``precision_recall``, ``ms_ssim``.
+        metrics: Scores beside IS and FID: ``kid``, ``precision_recall``, ``density_coverage``,
+            ``ms_ssim``, ``memorization``.
+        reference: The dataset's split to compare with, "train" as the papers do, or "test".
         cache: Folder of the real images' statistics, by default ``statistics`` beside the dataset.
         real: npz file of ``mu`` and ``sigma`` (this project's, pytorch-fid's or clean-fid's) to
             compare with, in place of the dataset.
         real_count: Number of images that file was made from, if it doesn't say.
-        best: Keep the checkpoint of the lowest FID as ``checkpoints/best.ckpt``.
+        real_resize: How the file's images were resized for Inception, if it doesn't say: ``tf1``
+            (clean-fid's legacy_tensorflow) or ``clean``.
+        best: Keep the checkpoint of the lowest FID as ``checkpoints/best.ckpt``; of the moving
+            average's FID, if there is one.
         compare: Print at the end what real images and noise score, beside the generator.
     """
 
@@ -58,25 +66,31 @@ class Evaluation(Callback):
         extractor: FeatureExtractor = inception(),  # noqa: B008  (reads its weights only in setup)
         protocol: Protocol = monitor(),  # noqa: B008  (has no state)
         metrics: Sequence[SampleScore] = (),
+        reference: Split = "train",
         cache: str | None = None,
         real: str | None = None,
         real_count: int | None = None,
+        real_resize: str | None = None,
         best: bool = True,
         compare: bool = False,
     ) -> None:
-        self.extractor = extractor
-        self.protocol = protocol
-        self.metrics = tuple(metrics)
         self.cache = cache
-        self.real = real
-        self.real_count = real_count
         self.best = best
         self.compare = compare
+        self.judge = Judge(
+            extractor,
+            protocol,
+            tuple(metrics),
+            Path(cache) if cache else None,
+            Path(real) if real else None,
+            real_count,
+            real_resize,
+            reference,
+        )
         self._statistics: RealStatistics | None = None
         self._last: tuple[int, list[Row]] = (-1, [])
         self._loaded_step: int | None = None
-        self._lowest = float("inf")
-        self._improved = False
+        self._best = Best()
 
     # ----------------------------------------------------------------------------- before training
 
@@ -89,11 +103,14 @@ class Evaluation(Callback):
         if stage == "predict" or (stage == "fit" and trainer.limit_val_batches == 0):
             return
         data, module = _data(trainer), _module(pl_module)
-        judge = self._judge(data)
-        judge.prepare(module.image_shape)
-        self.protocol.real_count(len(data.images("train")))
-        if judge.cache is not None and self.real is None:
-            on_first(partial(_require_writable, judge.cache))
+        self.judge.prepare(module.image_shape)
+        if self.judge.real is None:
+            self.judge.check_real(len(data.images(self.judge.reference)))
+            cache = self._cache(data)
+            if cache is not None:
+                on_first(lambda: _require_writable(cache))
+        if self.compare:
+            held_out(data, self.judge)
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -102,10 +119,13 @@ class Evaluation(Callback):
         self._loaded_step = int(checkpoint["global_step"])
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Goes on from the lowest FID of a resumed run."""
-        note = _best_note(trainer)
-        if self._loaded_step is not None and note.exists():
-            self._lowest = float(json.loads(note.read_text())["score"])
+        """Goes on from what a resumed run had reached at its checkpoint."""
+        if self._loaded_step is None:
+            return
+        averaged = any(average.decay for average in _averages(trainer))
+        self._best.resume(trainer, self._fid_name(averaged))
+        if trainer.is_global_zero and not _is_trial(trainer):
+            ScoreLog(trainer.default_root_dir).forget_after(self._loaded_step)
 
     # --------------------------------------------------------------------------------- evaluations
 
@@ -120,13 +140,8 @@ class Evaluation(Callback):
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keeps the checkpoint, if its FID is the lowest so far."""
-        if not self._improved or _is_trial(trainer):
-            return
-        self._improved = False
-        trainer.save_checkpoint(checkpoint_folder(trainer.default_root_dir) / BEST)
-        if trainer.is_global_zero:
-            best = {"step": trainer.global_step, "score": self._lowest}
-            _best_note(trainer).write_text(json.dumps(best) + "\n")
+        if not _is_trial(trainer):
+            self._best.save(trainer)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Prints what the scores mean, if that was asked for."""
@@ -135,18 +150,17 @@ class Evaluation(Callback):
         step, rows = self._last
         if step != trainer.global_step:
             rows = self._score_generators(trainer, _module(pl_module))
-        rows = rows + self._score_references(trainer, _module(pl_module))
-        self._print(trainer, rows)
+        self._print(trainer, rows + self._score_references(trainer, _module(pl_module)))
 
     def _evaluate(self, trainer: Trainer, module: GAN) -> None:
-        """Scores, logs and notes whether this is the best so far."""
+        """Scores and says so in all the places."""
         rows = self._score_generators(trainer, module)
         scores = {name: value for row in rows for name, value in row.result.scores.items()}
         # Every process has the same scores; the reduction only tells Lightning so.
         module.log_dict(scores, logger=False, sync_dist=True)
         step = self._step(trainer)
         if trainer.is_global_zero and not _is_trial(trainer):
-            _append(Path(trainer.default_root_dir, SCORES), step, [r.result for r in rows])
+            ScoreLog(trainer.default_root_dir).append(step, [row.result for row in rows])
         if trainer.state.fn != "fit":
             # Loggers would take this for step 0 of a new run, so it is only printed and appended.
             self._print(trainer, rows)
@@ -157,68 +171,71 @@ class Evaluation(Callback):
             row: dict[str, Any] = {**numbers, **words}
             logger.log_metrics(row, step=step)
         self._last = step, rows
-        fid = next(v for name, v in rows[0].result.scores.items() if name.endswith("fid"))
-        self._improved = self.best and fid < self._lowest
-        self._lowest = min(fid, self._lowest)
+        if self.best:
+            name = self._fid_name(averaged=len(rows) > 1)
+            self._best.offer(name, scores[name])
 
     def _score_generators(self, trainer: Trainer, module: GAN) -> list[Row]:
         """The generator, and its average if there is one."""
-        judge = self._judge(_data(trainer))
         real = self._real_statistics(trainer, module)
-        averages = [c.weights for c in _averages(trainer) if c.weights]
-        kinds = [("", "generator", None), *(("ema_", "moving average", w) for w in averages)]
+        kinds: list[tuple[str, str, dict[str, Tensor] | None]] = [("", "generator", None)]
+        averages = [average.weights for average in _averages(trainer) if average.weights]
+        kinds += [("ema_", "moving average", weights) for weights in averages]
         rows = []
         for prefix, title, weights in kinds:
-            source = GeneratedImages(module.generator, judge.wanted.count, module.seed, weights)
-            bar = _bar(trainer, title)
-            rows.append(Row(title, judge.score(source, real, module.device, bar, prefix)))
+            source = GeneratedImages(module.generator, self.judge.to_generate, module.seed, weights)
+            result = self.judge.score(
+                source,
+                real,
+                module.device,
+                _bar(trainer, title),
+                prefix,
+                _origin(module, weights or {}),
+            )
+            rows.append(Row(title, result))
         return rows
 
     def _score_references(self, trainer: Trainer, module: GAN) -> list[Row]:
         """Real images that were not compared with, and noise."""
-        data = _data(trainer)
-        judge = self._judge(data)
         real = self._real_statistics(trainer, module)
-        subset = judge.subset_of(data.images("train"), data.fingerprint("train"))
         rows = []
-        if (rest := held_out(data, subset)) is not None:
-            few = judge.with_images(min(len(rest), judge.wanted.count))
+        if (rest := held_out(_data(trainer), self.judge)) is not None:
+            few = self.judge.with_images(min(len(rest), self.judge.wanted.count))
             result = few.score(rest, real, module.device, _bar(trainer, "real images"))
             rows.append(Row("other real images", result))
-        noise = NoiseImages(module.image_shape, judge.wanted.count)
-        result = judge.score(noise, real, module.device, _bar(trainer, "noise"))
+        noise = NoiseImages(module.image_shape, self.judge.to_generate)
+        result = self.judge.score(noise, real, module.device, _bar(trainer, "noise"))
         return [*rows, Row("noise", result)]
 
     def _real_statistics(self, trainer: Trainer, module: GAN) -> RealStatistics:
         if self._statistics is None:
-            data = _data(trainer)
-            self._statistics = self._judge(data).statistics(
-                data.images("train"),
-                data.fingerprint("train"),
-                module.device,
-                _bar(trainer, "real images"),
+            data, split = _data(trainer), self.judge.reference
+            self._statistics = (
+                self.judge.imported()
+                if self.judge.real is not None
+                else self.judge.keeping_in(self._cache(data)).statistics(
+                    data.images(split),
+                    data.fingerprint(split),
+                    module.device,
+                    _bar(trainer, "real images"),
+                )
             )
         return self._statistics
 
-    def _judge(self, data: ImageData) -> Judge:
-        return Judge(
-            self.extractor,
-            self.protocol,
-            self.metrics,
-            self._cache(data),
-            Path(self.real) if self.real else None,
-            self.real_count,
-        )
-
     def _cache(self, data: ImageData) -> Path | None:
         """Where the real images' statistics are kept; nowhere for a dataset that has no files."""
-        if self.cache:
-            return Path(self.cache)
-        return Path(data.prepared_root, "statistics") if data.belongs_on_disk("train") else None
+        if self.judge.cache is not None:
+            return self.judge.cache
+        on_disk = data.belongs_on_disk(self.judge.reference)
+        return Path(data.prepared_root, "statistics") if on_disk else None
+
+    def _fid_name(self, averaged: bool) -> str:
+        """The name of the FID that decides which checkpoint is the best."""
+        return ("ema_" if averaged else "") + self.judge.fid_name
 
     def _print(self, trainer: Trainer, rows: list[Row]) -> None:
         if trainer.is_global_zero:
-            print(table(rows, self.protocol.name, self.extractor.name))
+            print(table(rows, self.judge.protocol.name, self.judge.extractor.name))
 
     def _step(self, trainer: Trainer) -> int:
         if trainer.state.fn == "fit" or self._loaded_step is None:
@@ -252,6 +269,12 @@ def _averages(trainer: Trainer) -> list[GeneratorAverage]:
     return [callback for callback in callbacks if isinstance(callback, GeneratorAverage)]
 
 
+def _origin(module: GAN, weights: dict[str, Tensor]) -> dict[str, Fact]:
+    """What the generator's images are a function of."""
+    state = on_first(lambda: fingerprint("generator", {**module.generator.state_dict(), **weights}))
+    return {"generator_fingerprint": state, "seed": module.seed}
+
+
 def _bar(trainer: Trainer, title: str) -> str | None:
     """The title of a progress bar, where Lightning has one too."""
     return f"scoring {title}" if trainer.progress_bar_callback is not None else None
@@ -262,23 +285,9 @@ def _is_trial(trainer: Trainer) -> bool:
     return bool(trainer.fast_dev_run)  # type: ignore[attr-defined]  # set late
 
 
-def _best_note(trainer: Trainer) -> Path:
-    return checkpoint_folder(trainer.default_root_dir) / "best.json"
-
-
-def _append(path: Path, step: int, results: Sequence[Result]) -> None:
-    """Adds a line per result; a step evaluated again gets another line."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        for result in results:
-            file.write(json.dumps({"step": step, **result.to_dict()}) + "\n")
-
-
 def _require_writable(folder: Path) -> None:
     """Raises `UserError` unless statistics can be written there, or are there to be read."""
-    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    writable = nearest.is_dir() and os.access(nearest, os.W_OK)
-    if not writable and not any(folder.glob("*.npz")):
+    if not writable(folder / "statistics.npz") and not any(folder.glob("*.npz")):
         raise UserError(
             f"cannot write the statistics of the real images to {folder}: choose another folder "
             f"with {option('cache')}"

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gan_lightning.errors import UserError
-from gan_lightning.run_folder import CONFIG, checkpoint_folder
+from gan_lightning.run_folder import BEST, CONFIG, LAST, checkpoint_folder
 
 SUBCOMMANDS = ("fit", "validate", "test", "predict")
 
@@ -82,12 +82,13 @@ def _only_asks(arguments: Sequence[str]) -> bool:
 
 
 def checkpoint_path(run: str, name: str) -> str:
-    """The path that ``--ckpt_path`` means: a file, or ``last``, the run's last checkpoint.
+    """The path that ``--ckpt_path`` means: a file, or the run's own, ``last`` or ``best``.
 
     Raises:
         UserError: There is no such file; lists those that the run has.
     """
-    path = checkpoint_folder(run) / "last.ckpt" if name == "last" else Path(name)
+    own = {"last": LAST, "best": BEST}
+    path = checkpoint_folder(run) / own[name] if name in own else Path(name)
     if path.is_file():
         return str(path)
     there = sorted(p.name for p in checkpoint_folder(run).glob("*.ckpt"))

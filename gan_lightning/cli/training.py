@@ -102,6 +102,22 @@ class GANCommand(LightningCLI):
         trainer: Trainer = super().instantiate_trainer(plugins=plugins, **kwargs)
         return trainer
 
+    def before_fit(self) -> None:
+        """Looks for what evaluation needs, if there is to be any."""
+        if self.trainer.limit_val_batches != 0:
+            self.before_validate()
+
+    def before_validate(self) -> None:
+        """Finds missing weights of an extractor before a dataset is prepared, which takes longer.
+
+        Raises:
+            UserError: If evaluation could not work.
+        """
+        evaluation: Evaluation = self._get(self.config_init, "evaluation")
+        evaluation.judge.prepare(self.model.image_shape)
+
+    before_test = before_validate
+
     def after_fit(self) -> None:
         """Says where everything is and what can be done with it."""
         run = Path(self._get(self.config, "run"))

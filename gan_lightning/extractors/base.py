@@ -11,6 +11,7 @@ from typing import Self
 from torch import Tensor, nn
 
 from gan_lightning.errors import UserError
+from gan_lightning.files import sha256
 
 
 class FeatureExtractor(nn.Module, ABC):
@@ -23,12 +24,17 @@ class FeatureExtractor(nn.Module, ABC):
     Attributes:
         name: Stands in the name of every score, unless it is ``"inception"`` (``digits_fid``).
         num_features: Number F of features of one image.
-        num_classes: Number K of logits of one image.
+        num_classes: Number K of logits of one image; 0 for a network without classes, which has
+            no inception score.
+        counted_classes: The classes that the inception score counts, after a softmax over all.
+        resize: How images are brought to the network's size, if they are.
     """
 
     name: str
     num_features: int
     num_classes: int
+    counted_classes: slice = slice(None)
+    resize: str = "none"
 
     @abstractmethod
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -80,8 +86,7 @@ def file_sha256(path: Path) -> str:
         UserError: If the file cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256(path)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
 

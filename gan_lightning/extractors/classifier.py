@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +14,15 @@ from torch import Tensor, nn
 
 from gan_lightning.errors import UserError
 from gan_lightning.extractors.base import FeatureExtractor, fingerprint, option, require_shape
+from gan_lightning.files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _FIELDS = {"name", "image_shape", "num_classes", "width", "accuracy", "fingerprint"}
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+"""What an extractor may be called: its name stands in names of scores and of files."""
 
 
 class ResidualClassifier(nn.Module):
@@ -92,12 +97,18 @@ class classifier(FeatureExtractor):
         """
         if self.network is None:
             facts = _facts(Path(self.weights))
+            try:
+                channels, height, width = map(int, facts["image_shape"])
+                numbers = int(facts["num_classes"]), int(facts["width"]), float(facts["accuracy"])
+            except (TypeError, ValueError) as error:
+                raise _damaged(
+                    self.weights, f"what it says of itself is wrong ({error})"
+                ) from error
             self.name = str(facts["name"])
-            self.image_shape: tuple[int, int, int] = tuple(facts["image_shape"])
-            self.num_classes = int(facts["num_classes"])
-            self.accuracy = float(facts["accuracy"])
+            self.image_shape: tuple[int, int, int] = (channels, height, width)
+            self.num_classes, blocks, self.accuracy = numbers
             self.saved_fingerprint = str(facts["fingerprint"])
-            self.network = self._read(facts["width"])
+            self.network = self._read(blocks)
             self.num_features = self.network.num_features
         super().prepare()
 
@@ -133,8 +144,9 @@ def save_classifier(
     name: str,
     image_shape: tuple[int, int, int],
     accuracy: float,
+    origin: Mapping[str, Any],
 ) -> str:
-    """Saves weights with what is needed to use them.
+    """Saves weights with what is needed to use them, and what they came from.
 
     Args:
         path: File to write.
@@ -142,14 +154,19 @@ def save_classifier(
         name: Stands in the names of its scores.
         image_shape: ``(channels, height, width)``.
         accuracy: On images that it was not trained on, 0 to 1.
+        origin: Data, recipe and on which images the accuracy was measured, for the record.
 
     Returns:
         The fingerprint.
+
+    Raises:
+        UserError: If the file cannot be written.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
     facts = {
+        **origin,
         "name": name,
         "image_shape": list(image_shape),
         "num_classes": network.head.out_features,
@@ -157,8 +174,10 @@ def save_classifier(
         "accuracy": round(accuracy, 6),
         "fingerprint": fingerprint(name, state),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(state, path, metadata={"classifier": json.dumps(facts)})
+    try:
+        write_whole(path, save(state, metadata={"classifier": json.dumps(facts)}))
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}") from error
     return str(facts["fingerprint"])
 
 
@@ -180,7 +199,7 @@ def _facts(path: Path) -> Mapping[str, Any]:
             facts: dict[str, Any] = json.loads((file.metadata() or {}).get("classifier", "{}"))
     except (OSError, SafetensorError, ValueError) as error:
         raise _damaged(path, str(error)) from error
-    if set(facts) != _FIELDS:
+    if not set(facts) >= _FIELDS or not NAME.fullmatch(str(facts["name"])):
         raise _damaged(path, "it was not written by `gan extractor`")
     return facts
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,11 +12,18 @@ from torch.backends.cuda import matmul
 
 
 def default_device(name: str) -> torch.device:
-    """The device of that name; for ``auto`` an accelerator, if there is one."""
-    if name != "auto":
-        return torch.device(name)
-    found = torch.accelerator.current_accelerator(check_available=True)
-    return found or torch.device("cpu")
+    """The device of that name; for ``auto`` an accelerator, if there is one.
+
+    Of several GPUs, each process that ``torchrun`` starts takes its own.
+    """
+    if name == "auto":
+        found = torch.accelerator.current_accelerator(check_available=True)
+        device = found or torch.device("cpu")
+    else:
+        device = torch.device(name)
+    if device.type == "cuda" and device.index is None:
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    return device
 
 
 @contextmanager

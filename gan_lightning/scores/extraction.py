@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torchmetrics import Metric
@@ -31,8 +33,17 @@ class Wanted:
 
     @property
     def count(self) -> int:
-        """How many images the pass must go through."""
+        """How many images are looked at."""
         return max(self.moments, self.inception, self.features, self.images)
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks the pass goes through.
+
+        Whole ones: float32 results depend on a batch's size, and no score may depend on how many
+        images another one looks at.
+        """
+        return -(-self.count // BLOCK)
 
 
 class Totals:
@@ -49,9 +60,12 @@ class Totals:
     ) -> None:
         self.wanted = wanted
         self.moments = Moments(extractor.num_features)
-        self.inception = InceptionScore(extractor.num_classes, wanted.splits, wanted.inception)
+        self.inception = InceptionScore(
+            extractor.num_classes, wanted.splits, wanted.inception, extractor.counted_classes
+        )
         self.features = SampleBank(wanted.features, (extractor.num_features,), torch.float32)
         self.images = SampleBank(wanted.images, image_shape, torch.uint8)
+        self.digests = SampleBank(wanted.blocks, (hashlib.sha256().digest_size,), torch.uint8)
         self.invalid = _Invalid()
 
     def to(self, device: torch.device) -> Totals:
@@ -66,10 +80,26 @@ class Totals:
         """Adds the images of one block."""
         block = block.to(self.device)
         self.moments.update(block.features[block.index < self.wanted.moments])
-        self.inception.update(block.logits, block.index)
+        if self.wanted.inception:
+            self.inception.update(block.logits, block.index)
         self.features.update(block.features, block.index)
         self.images.update(block.images, block.index)
+        self._note(block.images[block.index < self.wanted.count], block.index)
         self.invalid.update(block.invalid)
+
+    def _note(self, images: Tensor, index: Tensor) -> None:
+        """Keeps the digest of a block's images."""
+        if len(images):
+            digest = hashlib.sha256(images.cpu().contiguous().numpy().tobytes()).digest()
+            row = torch.from_numpy(np.frombuffer(digest, np.uint8).copy())
+            self.digests.update(row[None].to(self.device), index[:1] // BLOCK)
+
+    def fingerprint(self) -> str:
+        """Identifies the images that were looked at, their order included."""
+        rows: Tensor = self.digests.compute()
+        shape = tuple(self.images.rows.shape[1:])
+        content = f"{self.wanted.count} {shape}".encode() + rows.cpu().numpy().tobytes()
+        return hashlib.sha256(content).hexdigest()[:16]
 
     def check(self, what: str) -> None:
         """Raises `UserError` on every process if any image of any process was invalid."""
@@ -82,7 +112,14 @@ class Totals:
             )
 
     def _metrics(self) -> tuple[Metric, ...]:
-        return self.moments, self.inception, self.features, self.images, self.invalid
+        return (
+            self.moments,
+            self.inception,
+            self.features,
+            self.images,
+            self.digests,
+            self.invalid,
+        )
 
 
 class _Invalid(Metric):
@@ -129,7 +166,7 @@ def extract(
     device: torch.device,
     progress: str | None = None,
 ) -> Totals:
-    """Runs the extractor over the first ``wanted.count`` images, shared by all processes.
+    """Runs the extractor over the first ``wanted.blocks`` blocks, shared by all processes.
 
     Blocks of a fixed size are dealt to the processes in turn; every process must call this, also
     those that get no block.
@@ -165,7 +202,7 @@ def _add_own_blocks(
 ) -> None:
     """Adds the blocks of this process, and for a process without any, an empty one."""
     rank, world = rank_and_world()
-    count = totals.wanted.count
+    count = min(len(source), totals.wanted.blocks * BLOCK)
     bar = tqdm(
         total=count, desc=progress, unit="img", leave=False, disable=rank > 0 or progress is None
     )

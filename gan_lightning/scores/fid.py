@@ -36,6 +36,23 @@ class Gaussian:
         """The same moments on another device."""
         return Gaussian(self.n, self.mean.to(device), self.covariance.to(device))
 
+    def problem(self) -> str | None:
+        """What shows that these are no moments of any features, in words; ``None`` if nothing.
+
+        A covariance is symmetric and positive semidefinite, up to rounding errors: a millionth of
+        its largest element, and what float64 sums lose where features hardly vary around a mean.
+        """
+        covariance = self.covariance
+        if not (self.mean.isfinite().all() and covariance.isfinite().all()):
+            return "holds NaN or infinite values"
+        slack = 1e-6 * covariance.abs().max() + 1e-12 * self.mean.square().max()
+        if (covariance - covariance.T).abs().max() > slack:
+            return "has a covariance that is not symmetric"
+        shifted = covariance + slack * torch.eye(len(covariance)).to(covariance)
+        if slack > 0 and torch.linalg.cholesky_ex(shifted)[1]:
+            return "has a covariance with negative variances (it is not positive semidefinite)"
+        return None
+
     def factor(self) -> Tensor:
         """A matrix A of shape ``(F, rank)`` with ``A A^T`` equal to the covariance.
 
@@ -67,19 +84,20 @@ def frechet_distance(a: Gaussian, b: Gaussian) -> float:
         The distance, in squared units of the features.
 
     Raises:
-        UserError: If the dimensions differ, or a moment is NaN or infinite.
+        UserError: If the dimensions differ, or a covariance is none.
     """
     if a.mean.shape != b.mean.shape:
         raise UserError(
             f"moments of {a.mean.numel()} and of {b.mean.numel()} features cannot be compared: "
             "they come from different extractors"
         )
+    for gaussian in (a, b):
+        if (problem := gaussian.problem()) is not None:
+            raise UserError(
+                f"one set of features {problem}, so there is no FID: "
+                "the extractor's weights or a file of statistics are broken"
+            )
     total = a.covariance.trace() + b.covariance.trace() + (a.mean - b.mean).square().sum()
-    if not total.isfinite():
-        raise UserError(
-            "the features are NaN or infinite, so there is no FID: "
-            "the extractor's weights are broken"
-        )
     roots = torch.linalg.svdvals(a.factor().T @ b.factor())
     return max(0.0, float(total - 2 * roots.sum()))
 

@@ -25,6 +25,8 @@ class InceptionScore(Metric):
         num_classes: Number K of logits.
         splits: Number of splits, 1 or more.
         images: Images of higher index are left out.
+        counted: The classes that count; others take part in the softmax alone, so that the
+            probabilities that are left need not sum to 1 (SNGAN's code does so).
     """
 
     full_state_update = False
@@ -32,21 +34,25 @@ class InceptionScore(Metric):
     p: Tensor
     plogp: Tensor
 
-    def __init__(self, num_classes: int, splits: int, images: int) -> None:
+    def __init__(
+        self, num_classes: int, splits: int, images: int, counted: slice = slice(None)
+    ) -> None:
         super().__init__()
         self.splits = splits
         self.images = images
-        zeros = torch.zeros(splits, num_classes, dtype=torch.float64)
+        self.counted = counted
+        classes = len(range(num_classes)[counted])
+        zeros = torch.zeros(splits, classes, dtype=torch.float64)
         self.add_state("n", torch.zeros(splits, dtype=torch.float64), dist_reduce_fx="sum")
         self.add_state("p", zeros, dist_reduce_fx="sum")
         self.add_state("plogp", torch.zeros(splits, dtype=torch.float64), dist_reduce_fx="sum")
 
     def update(self, logits: Tensor, index: Tensor) -> None:
         """Adds logits ``(N, K)`` of the images of global ``index``, int64 ``(N,)``; N may be 0."""
-        counted = index < self.images
-        log_p = torch.log_softmax(logits[counted].double(), dim=1)
+        kept = index < self.images
+        log_p = torch.log_softmax(logits[kept].double(), dim=1)[:, self.counted]
         p = log_p.exp()
-        split = index[counted] % self.splits
+        split = index[kept] % self.splits
         self.n.index_add_(0, split, torch.ones_like(split, dtype=torch.float64))
         self.p.index_add_(0, split, p)
         # A probability that underflows to 0 has a finite logarithm here: 0 * log 0 is 0, not NaN.

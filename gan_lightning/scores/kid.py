@@ -28,6 +28,7 @@ class kid(SampleScore):
     """
 
     of_features: ClassVar[bool] = True
+    of_inception: ClassVar[bool] = True
 
     def __init__(self, subsets: int = 100, subset_size: int = 1_000, count: int = 5_000) -> None:
         if not 2 <= subset_size <= count or subsets < 1:
@@ -39,18 +40,17 @@ class kid(SampleScore):
         self.subset_size = subset_size
         self.count = count
 
-    def __call__(self, generated: Samples, real: Samples) -> dict[str, float]:
-        """``kid`` and ``kid_std``.
-
-        Raises:
-            UserError: If there are fewer samples than a subset has.
-        """
-        x, y = generated.features.double(), real.features.double()
-        if min(len(x), len(y)) < self.subset_size:
+    def check(self, generated: int, real: int) -> None:
+        """Raises `UserError` if there are fewer samples than a subset has."""
+        if min(generated, real) < self.subset_size:
             raise UserError(
-                f"kid draws subsets of {self.subset_size} samples, but there are only {len(x)} "
-                f"generated and {len(y)} real ones. Lower subset_size in {option('metrics')}"
+                f"kid draws subsets of {self.subset_size} samples, but there are only {generated} "
+                f"generated and {real} real ones. Lower subset_size in {option('metrics')}"
             )
+
+    def __call__(self, generated: Samples, real: Samples) -> dict[str, float]:
+        """``kid`` and ``kid_std``."""
+        x, y = generated.features.double(), real.features.double()
         values = torch.stack([self._of_subset(x, y, i) for i in range(self.subsets)])
         return {"kid": float(values.mean()), "kid_std": float(values.std(correction=0))}
 

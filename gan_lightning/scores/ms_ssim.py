@@ -54,15 +54,12 @@ class ms_ssim(SampleScore):
         Raises:
             UserError: If a class has only one image.
         """
-        images, labels = generated.images[: self.count], generated.labels
+        images, labels = generated.images, generated.labels
         if labels is None:
             return {"ms_ssim": self._of_class(images, self.pairs, 0)}
-        classes = labels[: self.count].unique()
+        classes = labels.unique()
         share = max(1, self.pairs // len(classes))
-        scores = [
-            self._of_class(images[labels[: self.count] == label], share, int(label))
-            for label in classes
-        ]
+        scores = [self._of_class(images[labels == label], share, int(label)) for label in classes]
         return {"intra_class_ms_ssim": float(np.mean(scores))}
 
     def _of_class(self, images: Tensor, pairs: int, label: int) -> float:

@@ -4,6 +4,9 @@ Kynkäänniemi et al. 2019, "Improved precision and recall metric for assessing 
 Eq. 1 and 2: the manifold of a set is the union of the balls around its samples, each reaching to
 its sample's k-th nearest neighbour. Precision is the share of generated samples inside the real
 manifold (fidelity); recall, of real samples inside the generated one (diversity).
+
+The paper takes features of VGG-16, ADM and others take Inception's: the scores bear the name of
+the extractor whose features they use.
 """
 
 from __future__ import annotations
@@ -14,9 +17,12 @@ import torch
 from torch import Tensor
 
 from gan_lightning.errors import UserError
+from gan_lightning.scores.neighbours import (
+    require_neighbours,
+    squared_distances_by_rows,
+    squared_radii,
+)
 from gan_lightning.scores.samples import Samples, SampleScore
-
-_CHUNK = 1024  # rows of a distance matrix held at a time
 
 
 class precision_recall(SampleScore):
@@ -38,25 +44,20 @@ class precision_recall(SampleScore):
         self.neighbours = neighbours
         self.count = count
 
-    def __call__(self, generated: Samples, real: Samples) -> dict[str, float]:
-        """``precision`` and ``recall``, each 0 to 1.
+    def check(self, generated: int, real: int) -> None:
+        """Raises `UserError` if there are too few samples for the k-th neighbour."""
+        require_neighbours("precision_recall", self.neighbours, generated, real)
 
-        Raises:
-            UserError: If there are too few samples for the k-th neighbour.
-        """
-        x, y = generated.features[: self.count].double(), real.features[: self.count].double()
-        if min(len(x), len(y)) <= self.neighbours:
-            raise UserError(
-                f"precision_recall looks at {self.neighbours} neighbours of each sample, but there "
-                f"are only {len(x)} generated and {len(y)} real ones"
-            )
+    def __call__(self, generated: Samples, real: Samples) -> dict[str, float]:
+        """``precision`` and ``recall``, each 0 to 1."""
+        x, y = generated.features.double(), real.features.double()
         return {
-            "precision": coverage(y, x, self.neighbours),
-            "recall": coverage(x, y, self.neighbours),
+            "precision": share_inside(y, x, self.neighbours),
+            "recall": share_inside(x, y, self.neighbours),
         }
 
 
-def coverage(manifold: Tensor, points: Tensor, neighbours: int) -> float:
+def share_inside(manifold: Tensor, points: Tensor, neighbours: int) -> float:
     """The share of ``points`` inside the manifold of another set.
 
     Args:
@@ -67,25 +68,6 @@ def coverage(manifold: Tensor, points: Tensor, neighbours: int) -> float:
     Returns:
         A number from 0 to 1.
     """
-    shift = manifold.mean(0)  # distances do not change; their rounding errors shrink
-    manifold, points = manifold - shift, points - shift
-    radii = torch.cat(
-        [
-            squared_distances(chunk, manifold).kthvalue(neighbours + 1, dim=1).values
-            for chunk in manifold.split(_CHUNK)
-        ]
-    )
-    inside = [
-        (squared_distances(chunk, manifold) <= radii).any(1) for chunk in points.split(_CHUNK)
-    ]
-    return float(torch.cat(inside).double().mean())
-
-
-def squared_distances(a: Tensor, b: Tensor) -> Tensor:
-    """Squared Euclidean distances, ``(m, F)`` and ``(n, F)`` to ``(m, n)``.
-
-    What is below the rounding error of the formula is 0, so that repeated samples coincide.
-    """
-    norms = a.square().sum(1)[:, None] + b.square().sum(1)
-    squared = torch.addmm(norms, a, b.T, alpha=-2)
-    return squared.where(squared > 1e-13 * norms, 0.0)
+    radii = squared_radii(manifold, neighbours)
+    chunks = squared_distances_by_rows(points, manifold)
+    return float(torch.cat([(chunk <= radii).any(1) for chunk in chunks]).double().mean())

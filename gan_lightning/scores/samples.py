@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
+from gan_lightning.errors import UserError
+
 
 @dataclass(frozen=True)
 class Samples:
@@ -25,18 +27,32 @@ class Samples:
     images: Tensor
     labels: Tensor | None = None
 
+    def first(self, n: int) -> Samples:
+        """The same of the first ``n`` images, or of all where there are fewer."""
+        labels = None if self.labels is None else self.labels[:n]
+        return Samples(self.features[:n], self.images[:n], labels)
+
 
 class SampleScore(ABC):
     """A score of samples held in memory, on request beside IS and FID.
 
+    A subclass keeps what it is made with in public attributes: they stand in every record. It gets
+    the samples that it asks for and no more, so that it never depends on which other scores are
+    asked for.
+
     Attributes:
         of_features: Whether it reads the features of generated and real images.
         of_images: Whether it reads the generated images.
-        count: Number of samples it wants.
+        of_inception: Whether its bare name means Inception's features, as KID's does; others bear
+            the extractor's name, Inception's too.
+        of_training: Whether the real samples must be training images.
+        count: Number of generated samples it wants.
     """
 
     of_features: ClassVar[bool] = False
     of_images: ClassVar[bool] = False
+    of_inception: ClassVar[bool] = False
+    of_training: ClassVar[bool] = False
     count: int
 
     @abstractmethod
@@ -44,9 +60,32 @@ class SampleScore(ABC):
         """Scores by name, in Python floats.
 
         Args:
-            generated: ``count`` generated samples or more.
-            real: Real ones; as many, or all there are.
+            generated: The first ``count`` generated samples.
+            real: As many real ones as ``real_count`` says.
         """
+
+    def real_count(self, reference: int, available: int) -> int:
+        """How many real samples it wants.
+
+        Args:
+            reference: Real images that the protocol's FID compares with.
+            available: Real images there are.
+        """
+        return min(self.count, reference)
+
+    def check(self, generated: int, real: int) -> None:
+        """Raises `UserError` if so many samples allow no score; asked before training, too."""
+        if self.of_features and min(generated, real) < 2:
+            raise UserError(
+                f"{type(self).__name__} compares samples with one another, but there are only "
+                f"{generated} generated and {real} real ones: give 2 or more of each"
+            )
+
+    @property
+    def settings(self) -> dict[str, float | str]:
+        """What it was made with, by name."""
+        arguments = {k: v for k, v in vars(self).items() if not k.startswith("_")}
+        return {k: v if isinstance(v, int | float | str) else repr(v) for k, v in arguments.items()}
 
 
 class SampleBank(Metric):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 from zipfile import BadZipFile
 
 import numpy as np
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gan_lightning.errors import UserError
+from gan_lightning.image_files import SUFFIXES, BadImage, image_files, read
 from gan_lightning.streams import stream
 
 BLOCK = 64  # images judged at a time: fixed, since float32 results depend on a batch's size
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 
 Images = NDArray[np.uint8]
 Labels = NDArray[np.int64]
@@ -100,20 +100,24 @@ class NoiseImages(ImageSource):
 
 
 class FolderImages(ImageSource):
-    """The image files of a folder and its subfolders, in a fixed random order.
+    """The image files of a folder, listed and read as datasets do, in a fixed random order.
+
+    Args:
+        folder: The folder; links are followed, hidden files are not.
+        channels: 1 for grey, 3 for colour.
 
     Raises:
         UserError: If there is no image, or, when it is read, one of another size or kind.
     """
 
     def __init__(self, folder: Path, channels: int) -> None:
-        found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
+        found = image_files(folder)
         if not found:
             raise UserError(
-                f"the folder {folder} holds no images; looked for {', '.join(sorted(_SUFFIXES))}"
+                f"the folder {folder} holds no images; looked for {', '.join(SUFFIXES)}"
             )
         self.paths = [found[i] for i in _order(len(found))]
-        self.mode = {1: "L", 3: "RGB"}.get(channels, "RGB")
+        self.channels = channels
         self._shape = tuple(self._read(self.paths[0]).shape)
 
     def __len__(self) -> int:
@@ -138,52 +142,61 @@ class FolderImages(ImageSource):
         return torch.from_numpy(np.stack(images)), torch.zeros(2, dtype=torch.int64)
 
     def _read(self, path: Path) -> Images:
-        from PIL import Image
-
         try:
-            with Image.open(path) as image:
-                pixels = np.asarray(image.convert(self.mode), dtype=np.uint8)
-        except OSError as error:
-            raise UserError(f"cannot read the image {path}: {error}") from error
-        return pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+            return np.ascontiguousarray(read(path, self.channels).transpose(2, 0, 1))
+        except BadImage as error:
+            raise UserError(
+                f"{error.name} {error.problem}: mend it, or take it out of the folder"
+            ) from error
 
 
 class Npz:
-    """Reads images that somebody saved with numpy."""
+    """Reads images that somebody saved with numpy: ``gan predict``, or ADM and its successors."""
 
-    KEYS: ClassVar[str] = "`images` (uint8, N x height x width x channels) and, optional, `labels`"
+    IMAGES: ClassVar[tuple[str, ...]] = ("images", "arr_0")
+    LABELS: ClassVar[tuple[str, ...]] = ("labels", "arr_1")
+    KEYS: ClassVar[str] = (
+        "`images` or `arr_0` (uint8, N x height x width x channels) and, optional, `labels` or "
+        "`arr_1` (integers, N)"
+    )
 
     @classmethod
     def read(cls, path: Path) -> ArrayImages:
-        """The images of an npz file.
+        """The images of an npz file, with their labels if it has some.
 
         Raises:
-            UserError: If the file cannot be read, has no ``images``, or they are not uint8 NHWC.
+            UserError: If the file cannot be read, has no images, or they are not uint8 NHWC.
         """
         try:
             with path.open("rb") as opened, np.load(opened) as file:
-                arrays = {key: file[key] for key in ("images", "labels") if key in file}
                 keys = sorted(file)
+                arrays = {key: file[key] for key in (*cls.IMAGES, *cls.LABELS) if key in file}
         except (OSError, ValueError, EOFError, BadZipFile, AttributeError) as error:
             raise UserError(f"cannot read {path} as an npz file: {error}") from error
-        if "images" not in arrays:
+        key = next((key for key in cls.IMAGES if key in arrays), None)
+        if key is None:
             raise UserError(f"{path} has the keys {keys}, but it must have {cls.KEYS}")
-        images = arrays["images"]
+        images = arrays[key]
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
             raise UserError(
-                f"`images` of {path} is {images.dtype} of shape {images.shape}; "
+                f"`{key}` of {path} is {images.dtype} of shape {images.shape}; "
                 f"the file must have {cls.KEYS}"
             )
-        labels = arrays.get("labels")
-        if labels is not None and labels.shape != images.shape[:1]:
+        labels = cls._labels(path, arrays, len(images))
+        return ArrayImages(images.transpose(0, 3, 1, 2), _order(len(images)), labels)
+
+    @classmethod
+    def _labels(cls, path: Path, arrays: dict[str, NDArray[Any]], n: int) -> Labels | None:
+        key = next((key for key in cls.LABELS if key in arrays), None)
+        if key is None:
+            return None
+        labels = arrays[key]
+        if labels.shape != (n,) or not np.issubdtype(labels.dtype, np.integer):
             raise UserError(
-                f"`labels` of {path} has shape {labels.shape}, but there are {len(images)} images"
+                f"`{key}` of {path} is {labels.dtype} of shape {labels.shape}, but there are {n} "
+                f"images; the file must have {cls.KEYS}"
             )
-        return ArrayImages(
-            images.transpose(0, 3, 1, 2),
-            _order(len(images)),
-            labels=None if labels is None else labels.astype(np.int64),
-        )
+        return labels.astype(np.int64)
 
 
 def read_images(path: Path, channels: int) -> ImageSource:
@@ -193,7 +206,7 @@ def read_images(path: Path, channels: int) -> ImageSource:
 
     Args:
         path: The folder or file.
-        channels: Channels to decode the files of a folder to, 1 (grey) or 3 (RGB).
+        channels: Channels of a folder's images, 1 (grey) or 3 (colour).
 
     Raises:
         UserError: If there is nothing there, or it cannot be read.

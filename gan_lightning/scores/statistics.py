@@ -1,10 +1,10 @@
-"""Statistics of the real images: computed once, kept in a file, or imported."""
+"""Statistics of the real images: computed once, and kept in a file."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from torch import Tensor
 from gan_lightning.distributed import on_first
 from gan_lightning.errors import UserError
 from gan_lightning.extractors.base import FeatureExtractor, option
+from gan_lightning.files import whole
 from gan_lightning.scores.extraction import Wanted, extract
 from gan_lightning.scores.fid import Gaussian
 from gan_lightning.scores.sources import ArrayImages, Images
@@ -30,8 +31,9 @@ class RealStatistics:
 
     Attributes:
         gaussian: Moments of their features.
-        features: float32 ``(m, F)``, the first m of the subset; m is 0 unless scores ask for more.
-        source: Where they come from: the dataset's fingerprint, or the name of a file.
+        features: float32 ``(m, F)``, of the first m real images in their fixed random order; m is
+            0 unless scores ask for more.
+        source: Where they come from: the dataset's fingerprint, or the name and digest of a file.
     """
 
     gaussian: Gaussian
@@ -46,8 +48,8 @@ class Real:
     Attributes:
         images: uint8 ``(N, channels, height, width)``, possibly memory-mapped.
         fingerprint: Of the dataset, its preprocessing and its split.
-        count: Size of the subset, drawn once for all seeds.
-        features: How many of the subset's features to keep, for scores of samples.
+        count: Size of the subset that moments are of, drawn once for all seeds.
+        features: How many features to keep, for scores of samples.
     """
 
     images: Images
@@ -57,7 +59,15 @@ class Real:
 
     def subset(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         """The indices of the images compared with: the same for every run, in random order."""
-        return stream(0, "real images", 0).permutation(len(self.images))[: self.count]
+        return self.order()[: self.count]
+
+    def unseen(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        """The indices of the images that no score looks at, sorted."""
+        return np.sort(self.order()[max(self.count, self.features) :])
+
+    def order(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        """All indices in a random order, the same for every run, that begins with the subset."""
+        return stream(0, "real images", 0).permutation(len(self.images))
 
     def identity(self, extractor: FeatureExtractor) -> dict[str, Any]:
         """All that the statistics depend on."""
@@ -97,7 +107,7 @@ def real_statistics(
     if found is not None:
         return found
     totals = extract(
-        ArrayImages(real.images, real.subset()),
+        ArrayImages(real.images, real.order()),
         extractor,
         Wanted(moments=real.count, features=real.features),
         device,
@@ -109,63 +119,9 @@ def real_statistics(
     return statistics
 
 
-def imported_statistics(
-    path: Path, count: int | None, extractor: FeatureExtractor
-) -> RealStatistics:
-    """Statistics of a file that this project, pytorch-fid or clean-fid wrote.
-
-    Args:
-        path: An npz file with ``mu`` ``(F,)`` and ``sigma`` ``(F, F)``.
-        count: Number of images it was made from; this project's files know it themselves.
-        extractor: Must be the one that the file was made with.
-
-    Raises:
-        UserError: If it cannot be read, or was made with another extractor.
-    """
-    arrays = _read_npz(path)
-    identity = _identity_of(arrays)
-    if identity and identity["extractor"] != extractor.fingerprint:
-        raise UserError(
-            f"{path} holds statistics of another extractor (fingerprint {identity['extractor']}) "
-            f"than {extractor.name} ({extractor.fingerprint}). Choose the extractor it was made "
-            f"with by {option('extractor')}, or leave out {option('real')} to compute new ones"
-        )
-    if not identity and not extractor.name.startswith("inception"):
-        raise UserError(
-            f"{path} does not say what it was made with, and files of pytorch-fid and clean-fid "
-            f"hold statistics of Inception, not of {extractor.name}. Take "
-            f"{option('extractor')} inception, or leave out {option('real')}"
-        )
-    n = identity["count"] if identity else count
-    if n is None or n < 2:
-        raise UserError(
-            f"{path} does not say how many images it was made from: give {option('real_count')}, "
-            "2 or more"
-        )
-    return _checked(arrays, n, extractor, path)
-
-
-def _checked(
-    arrays: Mapping[str, Any], n: int, extractor: FeatureExtractor, path: Path
-) -> RealStatistics:
-    """Statistics from a file's arrays, once their shapes and values are those of moments."""
-    mean = torch.from_numpy(np.asarray(arrays["mu"], dtype=np.float64))
-    covariance = torch.from_numpy(np.asarray(arrays["sigma"], dtype=np.float64))
-    size = extractor.num_features
-    if mean.shape != (size,) or covariance.shape != (size, size):
-        raise UserError(
-            f"{path} holds mu {tuple(mean.shape)} and sigma {tuple(covariance.shape)}, but "
-            f"{extractor.name} has {size} features: it was made with another extractor"
-        )
-    if not (mean.isfinite().all() and covariance.isfinite().all()):
-        raise UserError(f"{path} holds NaN or infinite values; make it anew")
-    features = torch.from_numpy(np.asarray(arrays.get("features", np.zeros((0, size), np.float32))))
-    return RealStatistics(Gaussian(n, mean, covariance), features, path.name)
-
-
 def _load_cached(path: Path, identity: dict[str, Any]) -> RealStatistics:
-    arrays = _read_npz(path)
-    if _identity_of(arrays) != identity:
+    arrays = read_npz(path)
+    if identity_of(arrays) != identity:
         raise UserError(
             f"{path} holds other statistics than its name says (another extractor, dataset or "
             f"subset). Delete it, or choose another folder with {option('cache')}"
@@ -177,10 +133,9 @@ def _load_cached(path: Path, identity: dict[str, Any]) -> RealStatistics:
 
 
 def _save(path: Path, statistics: RealStatistics, identity: dict[str, Any]) -> None:
-    """Writes the file under another name, then renames it: a reader never finds half of it."""
+    """Writes the file whole or not at all: a reader never finds half of it."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+        with whole(path) as file:
             np.savez(
                 file,
                 mu=statistics.gaussian.mean.cpu().numpy(),
@@ -189,7 +144,6 @@ def _save(path: Path, statistics: RealStatistics, identity: dict[str, Any]) -> N
                 features=statistics.features.numpy(),
                 fingerprint=json.dumps(identity, sort_keys=True),
             )
-        Path(file.name).replace(path)
     except OSError as error:
         raise UserError(
             f"cannot write the statistics of the real images to {path}: {error.strerror}. "
@@ -197,7 +151,7 @@ def _save(path: Path, statistics: RealStatistics, identity: dict[str, Any]) -> N
         ) from error
 
 
-def _read_npz(path: Path) -> dict[str, Any]:
+def read_npz(path: Path) -> dict[str, Any]:
     """All arrays of a file of statistics.
 
     Raises:
@@ -216,14 +170,16 @@ def _read_npz(path: Path) -> dict[str, Any]:
     return arrays
 
 
-def _identity_of(arrays: Mapping[str, Any]) -> dict[str, Any]:
+def identity_of(arrays: Mapping[str, Any]) -> dict[str, Any]:
     """What a file says it was made from; empty for files of other projects."""
-    if "fingerprint" not in arrays:
+    try:
+        identity = json.loads(str(arrays["fingerprint"]))
+    except (KeyError, ValueError):
         return {}
-    identity: dict[str, Any] = json.loads(str(arrays["fingerprint"]))
-    return identity
+    known = isinstance(identity, dict) and {"data", "count", "extractor"} <= identity.keys()
+    return identity if known else {}
 
 
 def _file_name(extractor: str, identity: dict[str, Any]) -> str:
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-    return f"{extractor}-{digest[:16]}.npz"
+    return f"{re.sub('[^A-Za-z0-9_-]', '_', extractor)}-{digest[:16]}.npz"

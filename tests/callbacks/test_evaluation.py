@@ -17,15 +17,23 @@ from jsonargparse import ArgumentParser
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
+from gan_lightning import cli
+from gan_lightning.callbacks.comparison import Row, table
 from gan_lightning.callbacks.ema import GeneratorAverage
 from gan_lightning.callbacks.evaluation import Evaluation
+from gan_lightning.data import digits as digits_data
+from gan_lightning.data.base import Split
+from gan_lightning.data.prepared import Prepared
 from gan_lightning.errors import UserError
 from gan_lightning.extractors.digits import digits
 from gan_lightning.extractors.inception import inception
+from gan_lightning.scores.kid import kid
 from gan_lightning.scores.precision_recall import precision_recall
 from gan_lightning.scores.protocol import paper
-from gan_lightning.scores.scoring import Judge, Result
+from gan_lightning.scores.record import Result
+from gan_lightning.scores.scoring import Judge
 from tests.callbacks import runs
+from tests.conftest import Gan
 
 ROOT = Path(__file__).parents[2]
 
@@ -99,7 +107,8 @@ def test_the_best_checkpoint_is_that_of_the_lowest_fid(tmp_path: Path) -> None:
     whole = runs.fit(tmp_path, [runs.evaluation()])
     best = min(rows(tmp_path), key=lambda row: float(row["digits_fid"]))
     note = json.loads((tmp_path / "checkpoints" / "best.json").read_text())
-    assert note == {"step": int(best["step"]), "score": float(best["digits_fid"])}
+    assert note["name"] == "digits_fid"
+    assert (note["step"], note["score"]) == (int(best["step"]), float(best["digits_fid"]))
     path = tmp_path / "checkpoints" / "best.ckpt"
     assert torch.load(path, weights_only=True)["global_step"] == note["step"]
     assert equal(whole, runs.fit(tmp_path / "again", [runs.evaluation()], path))
@@ -118,7 +127,7 @@ def test_a_later_but_worse_checkpoint_is_not_the_best(
     monkeypatch.setattr(Judge, "score", prescribed)
     runs.fit(tmp_path, [runs.evaluation()])
     note = json.loads((tmp_path / "checkpoints" / "best.json").read_text())
-    assert note == {"step": 4, "score": 3.0}
+    assert note == {"step": 4, "name": "digits_fid", "score": 3.0}
     checkpoint = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)
     assert checkpoint["global_step"] == 4
 
@@ -126,11 +135,53 @@ def test_a_later_but_worse_checkpoint_is_not_the_best(
 def test_a_resumed_run_does_not_replace_a_better_checkpoint(tmp_path: Path) -> None:
     runs.fit(tmp_path, [runs.evaluation()], max_steps=4)
     note = tmp_path / "checkpoints" / "best.json"
-    note.write_text(json.dumps({"step": 4, "score": 0.0}))
+    note.write_text(json.dumps({"step": 4, "name": "digits_fid", "score": 0.0}))
     runs.fit(tmp_path, [runs.evaluation()], tmp_path / "checkpoints" / "last.ckpt")
     assert json.loads(note.read_text())["score"] == 0.0
     runs.fit(tmp_path, [runs.evaluation()])
     assert json.loads(note.read_text())["score"] > 0
+
+
+def test_with_a_moving_average_the_best_checkpoint_is_that_of_its_own_fid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fids = iter([1.0, 9.0, 2.0, 7.0, 3.0, 8.0])  # the generator's, the average's, and so on
+    score = Judge.score
+
+    def prescribed(*args: Any, **kwargs: Any) -> Result:
+        result = score(*args, **kwargs)
+        name = next(name for name in result.scores if name.endswith("fid"))
+        return replace(result, scores={**result.scores, name: next(fids)})
+
+    monkeypatch.setattr(Judge, "score", prescribed)
+    runs.fit(tmp_path, [runs.evaluation(), GeneratorAverage(0.9)])
+    note = json.loads((tmp_path / "checkpoints" / "best.json").read_text())
+    assert note == {"step": 4, "name": "ema_digits_fid", "score": 7.0}
+
+
+def test_a_note_of_another_score_keeps_nothing_from_being_the_best(tmp_path: Path) -> None:
+    runs.fit(tmp_path, [runs.evaluation()], max_steps=4)
+    note = tmp_path / "checkpoints" / "best.json"
+    note.write_text(json.dumps({"step": 4, "name": "fid", "score": 0.0}))
+    runs.fit(tmp_path, [runs.evaluation()], tmp_path / "checkpoints" / "last.ckpt")
+    assert json.loads(note.read_text())["name"] == "digits_fid"
+
+
+def test_what_a_killed_run_wrote_after_its_checkpoint_is_not_kept_twice(tmp_path: Path) -> None:
+    runs.fit(tmp_path / "whole", [runs.evaluation()])
+    runs.fit(tmp_path / "parts", [runs.evaluation()], max_steps=4)
+    with (tmp_path / "parts" / "scores.jsonl").open("a") as file:
+        file.write(json.dumps({"step": 6, "digits_fid": 1.0}) + "\n" + '{"step": 8, "digi')
+    checkpoint = tmp_path / "parts" / "checkpoints" / "last.ckpt"
+    runs.fit(tmp_path / "parts", [runs.evaluation()], checkpoint)
+    assert results(tmp_path / "whole") == results(tmp_path / "parts")
+
+
+def test_the_record_says_which_weights_and_latents_the_images_are_of(tmp_path: Path) -> None:
+    runs.fit(tmp_path, [runs.evaluation(), GeneratorAverage(0.9)], max_steps=4)
+    lines = results(tmp_path)
+    assert len({line["generator_fingerprint"] for line in lines}) == len(lines) == 4
+    assert {line["seed"] for line in lines} == {runs.gan().seed}
 
 
 @pytest.mark.parametrize("stage", ["validate", "test"])
@@ -192,6 +243,9 @@ class NeverTrains(Callback):
         ({"extractor": inception("absent.pth")}, "--evaluation.extractor.weights"),
         ({"protocol": paper()}, "wants 5000 real images, but the dataset has 1797"),
         ({"real": "absent.npz"}, "cannot read the statistics absent.npz"),
+        ({"metrics": [kid(2, 1798, 1798)]}, "kid draws subsets of 1798 .* 1797 real"),
+        ({"metrics": [precision_recall(1797, 1798)]}, "1797 neighbours"),
+        ({"reference": "test"}, "no test split"),
     ],
 )
 def test_what_would_fail_is_found_before_training(
@@ -200,6 +254,51 @@ def test_what_would_fail_is_found_before_training(
     callback = Evaluation(**({"extractor": digits()} | arguments))  # type: ignore[arg-type]
     with pytest.raises(UserError, match=message):
         runs.fit(tmp_path, [callback, NeverTrains()])
+
+
+class mistyped(digits_data):
+    """Digits whose held-out images are looked for where none are."""
+
+    splits = ("train", "test")
+
+    def load(self, split: Split) -> Prepared:
+        if split == "test":
+            raise UserError("there is no folder of held-out images")
+        return super().load(split)
+
+
+def test_held_out_images_that_are_missing_are_found_before_training(tmp_path: Path) -> None:
+    trainer = runs.trainer(tmp_path, [runs.evaluation(compare=True), NeverTrains()])
+    with pytest.raises(UserError, match="no folder of held-out images"):
+        trainer.fit(runs.gan(), mistyped(batch_size=8))
+
+
+def test_missing_weights_are_found_before_a_dataset_is_prepared(gan: Gan, tmp_path: Path) -> None:
+    top = tmp_path / "images"
+    top.mkdir()
+    (top / "broken.png").write_bytes(b"preparing would complain of this")
+    options = ["--data=folder", f"--data.root={top}", "--data.size=16", "--data.batch_size=1"]
+    options += ["--evaluation.extractor=inception", "--evaluation.extractor.weights=absent.pth"]
+    with pytest.raises(UserError, match=r"absent\.pth are no file"):
+        gan(*options)
+    with pytest.raises(UserError, match=r"broken\.png"):  # where there are to be no scores
+        gan(*options, "--trainer.limit_val_batches=0", folder="other")
+
+
+def test_the_best_checkpoint_can_be_named(gan: Gan, tmp_path: Path) -> None:
+    gan()
+    for subcommand in ("validate", "predict"):
+        run = str(tmp_path / "run")
+        command = cli.run([subcommand, "--run", run, "--ckpt_path", "best"])
+        used = command.config[subcommand].ckpt_path
+        assert Path(used) == tmp_path / "run" / "checkpoints" / "best.ckpt"
+
+
+def test_scores_far_below_one_show_digits_that_tell(tmp_path: Path) -> None:
+    counts = {"fid_generated": 10, "fid_real": 20}
+    row = Row("generator", Result({"fid": 12.34567, "kid": 0.000423151, "is_std": 0.0}, counts))
+    shown = table([row], "monitor", "inception").splitlines()[-1].split()
+    assert shown == ["generator", "10", "12.346", "0.0004232", "0.000"]
 
 
 def test_a_cache_in_a_file_is_found_before_training(tmp_path: Path) -> None:
@@ -267,6 +366,7 @@ def test_everything_is_chosen_by_its_name(
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(Evaluation, "evaluation")
     callback = parser.instantiate(parser.parse_args(arguments)).evaluation
-    assert type(callback.extractor).__name__ == extractor
-    assert callback.protocol.name == protocol
-    assert [type(metric).__name__ for metric in callback.metrics] == metrics
+    judge = callback.judge
+    assert type(judge.extractor).__name__ == extractor
+    assert judge.protocol.name == protocol
+    assert [type(metric).__name__ for metric in judge.metrics] == metrics

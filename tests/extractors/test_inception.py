@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from gan_lightning.errors import UserError
 from gan_lightning.extractors.base import file_sha256
-from gan_lightning.extractors.inception import URL, default_path, inception
+from gan_lightning.extractors.inception import (
+    URL,
+    default_path,
+    inception,
+    torch_fidelity_network,
+)
+from gan_lightning.extractors.resizing import clean, tf1
+from gan_lightning.scores.fid import Gaussian, Moments, frechet_distance
 from gan_lightning.scores.sources import NoiseImages
 
 
@@ -26,6 +36,14 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         torch.manual_seed(0)
         network = FeatureExtractorInceptionV3("inception", ["2048"])
+        for part in network.modules():  # as after training, so that folding has work to do
+            if isinstance(part, torch.nn.BatchNorm2d):
+                assert part.running_mean is not None
+                assert part.running_var is not None
+                torch.nn.init.normal_(part.running_mean, 0.0, 0.1)
+                torch.nn.init.uniform_(part.running_var, 0.5, 1.5)
+                torch.nn.init.uniform_(part.weight, 1.0, 2.0)
+                torch.nn.init.normal_(part.bias, 0.0, 0.1)
     torch.save(network.state_dict(), path)
     return path
 
@@ -45,9 +63,89 @@ def test_features_and_the_first_thousand_logits_come_from_one_pass(extractor: in
     assert (features.shape, features.dtype) == ((3, 2048), torch.float32)
     assert logits.shape == (3, 1000)
     assert extractor.network is not None
-    state = extractor.network.state_dict()
-    expected = features @ state["fc.weight"].T + state["fc.bias"]
+    head = extractor.network.head
+    expected = features @ head.weight.T + head.bias
     torch.testing.assert_close(logits, expected[:, :1000], rtol=1e-4, atol=1e-4)
+
+
+def test_the_folded_network_is_torch_fidelitys_own(weights: Path, extractor: inception) -> None:
+    own = torch_fidelity_network(torch.load(weights, weights_only=True))
+    images = NoiseImages((3, 32, 32), 6).block(0, 6)[0]
+    with torch.no_grad():
+        expected, logits = own(images)
+        features, got = extractor(images)
+    assert (features - expected).abs().max() < 1e-5 * expected.abs().max()
+    assert (got - logits[:, :1000]).abs().max() < 1e-5 * logits.abs().max()
+    assert not any(isinstance(part, torch.nn.BatchNorm2d) for part in extractor.modules())
+    halves = [
+        tuple(gaussian_of(x[rows, :100]) for rows in (slice(3), slice(3, 6)))
+        for x in (expected, features)
+    ]
+    unfolded, folded = (frechet_distance(*pair) for pair in halves)
+    assert unfolded > 0
+    assert folded == pytest.approx(unfolded, rel=1e-4)
+
+
+def gaussian_of(features: torch.Tensor) -> Gaussian:
+    moments = Moments(features.shape[1])
+    moments.update(features)
+    return moments.gaussian()
+
+
+def test_weights_are_read_without_running_what_is_in_the_file(tmp_path: Path) -> None:
+    class Payload:
+        def __reduce__(self) -> tuple[object, ...]:
+            return (Path.touch, (tmp_path / "owned",))
+
+    path = tmp_path / "weights.pth"
+    torch.save({"weight": Payload()}, path)
+    with pytest.raises(UserError, match="holds no weights that can be read"):
+        inception(str(path), sha256=file_sha256(path)).prepare()
+    assert not (tmp_path / "owned").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name", "counted"),
+    [
+        ({}, "inception", 1000),
+        ({"logits": "unbiased1008"}, "inception1008", 1008),
+        ({"logits": "sngan"}, "inception_sngan", 1000),
+        ({"resize": "clean"}, "clean", 1000),
+        ({"resize": "clean", "logits": "unbiased1008"}, "clean_inception1008", 1008),
+    ],
+)
+def test_every_variant_has_a_name_and_a_fingerprint_of_its_own(
+    arguments: dict[str, Any], name: str, counted: int
+) -> None:
+    variant = inception(**arguments)
+    assert variant.name == name
+    assert len(range(variant.num_classes)[variant.counted_classes]) == counted
+    assert (variant.fingerprint == inception().fingerprint) == (arguments == {})
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (40, 24), (299, 299), (400, 310)])
+def test_the_clean_resize_is_pillows(shape: tuple[int, int]) -> None:
+    """Of each channel in floating point, as clean-fid does it."""
+    height, width = shape
+    image = np.random.default_rng(0).integers(256, size=(height, width), dtype=np.uint8)
+    resized = Image.fromarray(image.astype(np.float32)).resize((299, 299), Image.Resampling.BICUBIC)
+    got = clean(torch.from_numpy(image)[None, None], 299)[0, 0].numpy()
+    np.testing.assert_allclose(got, np.asarray(resized).clip(0, 255), atol=5e-3)
+    assert got.max() == 255 or shape == (299, 299)
+
+
+@pytest.mark.parametrize("size", [4, 7])
+def test_tf1s_resize_takes_each_pixel_from_where_tensorflow_took_it(size: int) -> None:
+    image = np.random.default_rng(0).integers(256, size=(5, 5), dtype=np.uint8)
+    got = tf1(torch.from_numpy(image)[None, None], size)[0, 0].numpy()
+    for i in range(size):
+        for j in range(size):
+            y, x = i * 5 / size, j * 5 / size
+            top, left = int(y), int(x)
+            bottom, right = min(top + 1, 4), min(left + 1, 4)
+            dy, dx = y - top, x - left
+            rows = [image[r, left] * (1 - dx) + image[r, right] * dx for r in (top, bottom)]
+            assert got[i, j] == pytest.approx(rows[0] * (1 - dy) + rows[1] * dy, abs=1e-3)
 
 
 @pytest.mark.slow
@@ -59,7 +157,7 @@ def test_the_literatures_logits_are_all_1008_without_bias(
     features, logits = other(IMAGES)
     assert torch.equal(features, extractor(IMAGES)[0])
     assert extractor.network is not None
-    expected = features @ extractor.network.state_dict()["fc.weight"].T
+    expected = features @ extractor.network.head.weight.T
     torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-4)
     assert (other.name, other.num_classes) == ("inception1008", 1008)
     assert other.fingerprint != extractor.fingerprint

@@ -20,17 +20,17 @@ def random_images(n: int, seed: int = 0) -> Images:
 
 
 class projection(FeatureExtractor):
-    """Random linear features and logits of 8 x 8 images; counts how many it has seen."""
+    """Random linear features and logits of small images; counts how many it has seen."""
 
     name = "projection"
     num_features = 12
     num_classes = 5
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, pixels: int = 64) -> None:
         super().__init__()
         rng = np.random.default_rng(seed)
-        matrix = torch.from_numpy(rng.standard_normal((64, 17)).astype(np.float32))
-        self.matrix = nn.Parameter(matrix / 64, requires_grad=False)
+        matrix = torch.from_numpy(rng.standard_normal((pixels, 17)).astype(np.float32))
+        self.matrix = nn.Parameter(matrix / pixels, requires_grad=False)
         self.seen = 0
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:

@@ -139,3 +139,47 @@ def test_features_that_are_nan_give_an_error_and_no_number() -> None:
     x[3, 4] = np.nan
     with pytest.raises(UserError, match="NaN"):
         frechet_distance(gaussian(x), gaussian(features(50, 10, 2)))
+
+
+@pytest.mark.parametrize("n", [20, 5])  # with a Cholesky factor in view, and by eigenvectors
+@pytest.mark.parametrize(
+    ("covariance", "message"),
+    [
+        (-torch.eye(10, dtype=torch.float64), "negative variances"),
+        (torch.eye(10, dtype=torch.float64) + torch.ones(10, 10).triu(1), "not symmetric"),
+        (torch.full((10, 10), torch.inf, dtype=torch.float64), "infinite"),
+    ],
+)
+def test_what_is_no_covariance_gives_an_error_and_no_number(
+    covariance: torch.Tensor, message: str, n: int
+) -> None:
+    mean = torch.zeros(10, dtype=torch.float64)
+    good = Gaussian(n, mean, torch.eye(10, dtype=torch.float64))
+    wrong = Gaussian(n, mean, covariance)
+    for pair in ((good, wrong), (wrong, good), (wrong, wrong)):
+        with pytest.raises(UserError, match=message):
+            frechet_distance(*pair)
+
+
+def test_images_that_never_vary_have_a_distance_for_all_that() -> None:
+    point = Gaussian(9, torch.zeros(4).double(), torch.zeros(4, 4).double())
+    spread = Gaussian(9, torch.tensor([3.0, 0, 0, 0]).double(), 2 * torch.eye(4).double())
+    assert frechet_distance(point, spread) == pytest.approx(9 + 2 * 4)
+    assert frechet_distance(point, point) == 0
+
+
+def test_diagonal_gaussians_are_at_the_distance_of_their_deviations() -> None:
+    """Eq. 6 for commuting covariances: the sum of (m1 - m2)^2 and of (s1 - s2)^2."""
+    m1, m2, s1, s2 = np.random.default_rng(0).uniform(0.1, 2, (4, 6))
+    a, b = (
+        Gaussian(99, torch.from_numpy(m), torch.from_numpy(np.diag(s**2)))
+        for m, s in ((m1, s1), (m2, s2))
+    )
+    expected = ((m1 - m2) ** 2 + (s1 - s2) ** 2).sum()
+    assert frechet_distance(a, b) == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_covariance_is_normalized_by_one_less_than_the_samples() -> None:
+    moments = Moments(1)
+    moments.update(torch.tensor([[1.0], [3.0]]))
+    assert float(moments.gaussian().covariance) == 2.0

@@ -99,3 +99,22 @@ def test_logits_that_are_nan_give_an_error_and_no_number() -> None:
     logits[3, 2] = float("nan")
     with pytest.raises(UserError, match="NaN"):
         score(logits, 2)
+
+
+def test_classes_that_do_not_count_take_part_in_the_softmax_alone() -> None:
+    """SNGAN's code, literally: softmax over all, a slice of it, and no new normalization."""
+    logits = logits_of(120, 12, 2.0)
+    metric = InceptionScore(12, 3, 120, slice(1, 9))
+    metric.update(logits, torch.arange(120))
+    p = torch.softmax(logits.double(), 1).numpy()[:, 1:9]
+    parts = [p[split::3] for split in range(3)]
+    scores = [np.exp((q * (np.log(q) - np.log(q.mean(0)))).sum(1).mean()) for q in parts]
+    mean, std = (float(value) for value in metric.compute())
+    assert (mean, std) == pytest.approx((np.mean(scores), np.std(scores)), rel=1e-12)
+    assert mean != pytest.approx(score(logits[:, 1:9], 3)[0], rel=1e-3)
+
+
+def test_the_deviation_is_the_populations() -> None:
+    """Of two splits that score 1 and 2, it is half their difference."""
+    logits = torch.tensor([[1e5, 0], [1e5, 0], [1e5, 0], [0, 1e5]]).double()
+    assert score(logits, 2) == pytest.approx((1.5, 0.5))

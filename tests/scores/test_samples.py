@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import numpy as np
 import pytest
 import torch
+from prdc import compute_prdc
 from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 from torchmetrics.image.kid import poly_mmd
 
 from gan_lightning.errors import UserError
+from gan_lightning.scores.density_coverage import density_coverage
 from gan_lightning.scores.kid import kid, squared_mmd
+from gan_lightning.scores.memorization import memorization
 from gan_lightning.scores.ms_ssim import WEIGHTS, ms_ssim, multiscale_similarity
-from gan_lightning.scores.precision_recall import coverage, precision_recall
+from gan_lightning.scores.precision_recall import precision_recall, share_inside
 from gan_lightning.scores.samples import SampleBank, Samples
 
 
@@ -71,8 +72,9 @@ def test_kid_of_whole_sets_has_no_spread_and_is_reproducible() -> None:
 
 def test_kid_needs_whole_subsets() -> None:
     score = kid(subset_size=60, count=60)
-    with pytest.raises(UserError, match="subsets of 60"):
-        score(of_features(points(60, 4, 1)), of_features(points(59, 4, 2)))
+    score.check(60, 60)
+    with pytest.raises(UserError, match=r"subsets of 60.* 59 real"):
+        score.check(60, 59)
     with pytest.raises(UserError, match="subset_size"):
         kid(subset_size=60, count=59)
 
@@ -89,19 +91,18 @@ def covered_literally(manifold: Tensor, candidates: Tensor, k: int) -> float:
 
 
 @pytest.mark.parametrize("k", [1, 3, 5])
-def test_coverage_is_the_definition(k: int) -> None:
+def test_share_inside_is_the_definition(k: int) -> None:
     manifold, candidates = points(80, 3, 1), points(70, 3, 2, 0.8)
-    got = coverage(manifold.double(), candidates.double(), k)
+    got = share_inside(manifold.double(), candidates.double(), k)
     assert got == covered_literally(manifold, candidates, k)
     assert 0 < got < 1
 
 
-def test_coverage_is_the_same_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_share_inside_is_the_same_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     manifold, candidates = points(80, 3, 1).double(), points(70, 3, 2, 0.8).double()
-    whole = coverage(manifold, candidates, 3)
-    room = import_module("gan_lightning.scores.precision_recall")  # not the class of that name
-    monkeypatch.setattr(room, "_CHUNK", 7)
-    assert coverage(manifold, candidates, 3) == whole
+    whole = share_inside(manifold, candidates, 3)
+    monkeypatch.setattr("gan_lightning.scores.neighbours._ELEMENTS", 7 * 80)
+    assert share_inside(manifold, candidates, 3) == whole
 
 
 @pytest.mark.parametrize("repeat", [1, 6])
@@ -114,7 +115,7 @@ def test_identical_sets_are_precise_and_complete(repeat: int) -> None:
 @pytest.mark.parametrize("n", [1, 2, 5, 9])
 def test_repeated_samples_coincide_in_spite_of_rounding(n: int) -> None:
     ten = 1e3 * points(10, 64, 1).double() + 5e3
-    assert coverage(ten.repeat(9, 1), ten[:n], 3) == 1.0
+    assert share_inside(ten.repeat(9, 1), ten[:n], 3) == 1.0
 
 
 def test_distant_sets_are_neither() -> None:
@@ -130,10 +131,93 @@ def test_few_real_samples_repeated_are_precise_but_not_complete() -> None:
 
 
 def test_precision_needs_more_samples_than_neighbours() -> None:
+    precision_recall(count=60).check(4, 60)
     with pytest.raises(UserError, match="3 neighbours"):
-        precision_recall(count=60)(of_features(points(3, 4, 1)), of_features(points(60, 4, 2)))
+        precision_recall(count=60).check(3, 60)
     with pytest.raises(UserError, match="neighbours"):
         precision_recall(neighbours=0)
+
+
+# ----------------------------------------------------------------------------- density and coverage
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("k", [1, 3, 5])
+@pytest.mark.parametrize("shift", [0.0, 0.8])
+def test_all_four_scores_are_those_of_their_authors(
+    k: int, shift: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real, generated = points(150, 4, 1).double(), points(120, 4, 2, shift).double()
+    expected = compute_prdc(real.numpy(), generated.numpy(), k)
+    pair = of_features(generated), of_features(real)
+    got = precision_recall(k, 150)(*pair) | density_coverage(k, 150)(*pair)
+    assert got == pytest.approx(expected, rel=1e-12)
+
+
+def test_density_and_coverage_are_one_on_the_same_images_and_nothing_far_away() -> None:
+    x = points(80, 6, 1, 100.0)
+    same = density_coverage(5, 80)(of_features(x), of_features(x))
+    assert same["coverage"] == 1.0
+    far = density_coverage(5, 80)(of_features(x + 1e3), of_features(x))
+    assert far == {"density": 0.0, "coverage": 0.0}
+
+
+def test_density_grows_where_generated_images_gather_and_coverage_falls() -> None:
+    real = points(200, 4, 1)
+    pair = of_features(points(200, 4, 2) * 0.1), of_features(real)
+    gathered = density_coverage(5, 200)(*pair)
+    alike = density_coverage(5, 200)(of_features(points(200, 4, 2)), of_features(real))
+    assert gathered["density"] > 1.5 * alike["density"]
+    assert gathered["coverage"] < 0.5 * alike["coverage"]
+    assert 0.8 < alike["density"] < 1.2
+
+
+# ------------------------------------------------------------------------------------ memorization
+
+
+def memorized_literally(generated: Tensor, real: Tensor, quantile: float) -> dict[str, float]:
+    """Image by image."""
+    x, y = generated.double().numpy(), real.double().numpy()
+    own = [min(np.linalg.norm(a - b) for j, b in enumerate(y) if i != j) for i, a in enumerate(y)]
+    closest = sorted(own)[int(np.ceil(quantile * len(own))) - 1]
+    near = [min((np.linalg.norm(a - b), i) for i, b in enumerate(y)) for a in x]
+    return {
+        "memorized": float(np.mean([distance <= closest for distance, _ in near])),
+        "authenticity": float(np.mean([distance > own[i] for distance, i in near])),
+    }
+
+
+@pytest.mark.parametrize("quantile", [0.01, 0.3, 0.7])
+def test_memorization_is_its_definition(quantile: float) -> None:
+    real = points(60, 3, 1)
+    generated = torch.cat([real[:7] + 1e-3, points(40, 3, 2)])
+    got = memorization(quantile, 60, 47)(of_features(generated), of_features(real))
+    assert got == memorized_literally(generated, real, quantile)
+    assert 7 / 47 <= got["memorized"] < 1
+
+
+def test_copies_are_memorized_and_unseen_points_of_one_distribution_as_seldom_as_promised() -> None:
+    both = points(3000, 8, 1)
+    real, unseen = of_features(both[:2000]), of_features(both[2000:])
+    score = memorization(0.05, 2000, 1000)
+    assert score(real.first(1000), real) == {"memorized": 1.0, "authenticity": 0.0}
+    assert score(unseen, real)["memorized"] == pytest.approx(0.05, abs=0.025)
+    assert 0.3 < score(unseen, real)["authenticity"] < 0.7
+
+
+def test_a_training_set_full_of_duplicates_hides_no_copies() -> None:
+    real = of_features(points(50, 8, 1).repeat(2, 1))
+    score = memorization(0.1, 100, 50)
+    assert score(real.first(50), real)["memorized"] == 1.0
+    assert score(of_features(points(50, 8, 2)), real)["memorized"] == 0.0
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"quantile": 0.0}, {"quantile": 1.0}, {"training": 1}, {"count": 1}]
+)
+def test_memorization_of_nothing_is_refused(arguments: dict[str, float]) -> None:
+    with pytest.raises(UserError, match=r"metrics\.memorization wants"):
+        memorization(**arguments)  # type: ignore[arg-type]  # mixed types
 
 
 # ----------------------------------------------------------------------------------------- MS-SSIM

@@ -12,9 +12,12 @@ import numpy as np
 import pytest
 import torch
 
+import gan_lightning
 from gan_lightning.errors import UserError
 from gan_lightning.scores.generated import GeneratedImages
 from gan_lightning.scores.kid import kid
+from gan_lightning.scores.ms_ssim import ms_ssim
+from gan_lightning.scores.precision_recall import precision_recall
 from gan_lightning.scores.protocol import monitor
 from gan_lightning.scores.scoring import Judge
 from gan_lightning.scores.sources import ArrayImages
@@ -28,28 +31,66 @@ ROOT = Path(__file__).parents[2]
 def test_a_result_names_extractor_protocol_counts_and_data() -> None:
     subject = judge(120, None)
     real = subject.statistics(random_images(200), "small", CPU)
-    result = subject.score(ArrayImages(random_images(120, seed=1)), real, CPU, prefix="ema_")
-    assert set(result.scores) == {
-        f"ema_projection_{name}"
-        for name in ("fid", "is_mean", "is_std", "kid", "kid_std", "precision", "recall", "ms_ssim")
-    }
+    source = ArrayImages(random_images(120, seed=1))
+    result = subject.score(source, real, CPU, prefix="ema_", facts={"seed": 3})
+    judged = ("fid", "is_mean", "is_std", "kid", "kid_std", "precision", "recall")
+    assert set(result.scores) == {f"ema_projection_{name}" for name in judged} | {"ema_ms_ssim"}
     assert result.counts == {
         "fid_real": 150,
         "fid_generated": 115,
         "is_images": 120,
         "is_splits": 10,
         "kid_count": 120,
+        "kid_real": 120,
         "precision_recall_count": 120,
+        "precision_recall_real": 120,
         "ms_ssim_count": 50,
     }
+    fingerprint = result.facts["images_fingerprint"]
     assert result.facts == {
         "protocol": "modified monitor",
         "extractor": "projection",
         "extractor_fingerprint": projection().fingerprint,
         "real": "small",
+        "images_fingerprint": fingerprint,
+        "kid_subsets": 5,
+        "kid_subset_size": 40,
+        "precision_recall_neighbours": 3,
+        "ms_ssim_pairs": 30,
+        "gan_lightning": gan_lightning.__version__,
+        "torch": torch.__version__,
+        "device": "cpu",
+        "seed": 3,
     }
     assert all(isinstance(value, float) for value in result.scores.values())
     assert json.loads(json.dumps(result.to_dict())) == result.to_dict()
+
+
+def test_only_scores_that_inception_defines_go_by_their_bare_name() -> None:
+    extractor = projection()
+    extractor.name = "inception"
+    metrics = [kid(5, 40, 64), precision_recall(3, 64), ms_ssim(30, 50)]
+    subject = Judge(extractor, monitor(64, 2, 100, 64), metrics)
+    real = subject.statistics(random_images(200), "small", CPU)
+    result = subject.score(ArrayImages(random_images(64, seed=1)), real, CPU)
+    bare = {"fid", "is_mean", "is_std", "kid", "kid_std", "ms_ssim"}
+    assert set(result.scores) == bare | {"inception_precision", "inception_recall"}
+    assert subject.fid_name == "fid"
+
+
+def test_a_network_without_classes_gives_no_inception_score() -> None:
+    extractor = projection()
+    extractor.num_classes = 0
+    subject = Judge(extractor, monitor(10**6, 2, 100, 64))
+    real = subject.statistics(random_images(200), "small", CPU)
+    result = subject.score(ArrayImages(random_images(64, seed=1)), real, CPU)
+    assert set(result.scores) == {"projection_fid"}
+    assert result.counts == {"fid_real": 100, "fid_generated": 64}
+
+
+def test_a_score_asked_for_twice_is_refused() -> None:
+    with pytest.raises(UserError, match="kid twice"):
+        Judge(projection(), monitor(), [kid(), precision_recall(), kid(subsets=3)])
 
 
 def test_one_pass_of_the_extractor_serves_all_scores() -> None:
@@ -58,7 +99,7 @@ def test_one_pass_of_the_extractor_serves_all_scores() -> None:
     assert isinstance(subject.extractor, projection)
     subject.extractor.seen = 0
     subject.score(ArrayImages(random_images(130)), real, CPU)
-    assert subject.extractor.seen == 120
+    assert subject.extractor.seen == 128  # whole blocks of 64
 
 
 def test_too_few_images_are_refused() -> None:
@@ -91,12 +132,16 @@ def test_images_out_of_range_give_an_error_and_no_number() -> None:
 
 
 def test_imported_moments_cannot_serve_scores_of_features(tmp_path: Path) -> None:
-    np.savez(tmp_path / "stats.npz", mu=np.zeros(12), sigma=np.eye(12))
+    path = tmp_path / "stats.npz"
+    np.savez(path, mu=np.zeros(12), sigma=np.eye(12))
     extractor = projection()
-    extractor.name = "inception"
-    Judge(extractor, monitor(), (), None, tmp_path / "stats.npz", 100).prepare(SHAPE)
-    with pytest.raises(UserError, match="kid and precision_recall"):
-        Judge(extractor, monitor(), [kid()], None, tmp_path / "stats.npz", 100).prepare(SHAPE)
+    extractor.resize = "tf1"
+    metrics = [ms_ssim()]
+    Judge(extractor, monitor(), metrics, None, path, 100, "tf1").prepare(SHAPE)
+    for metric in (kid(), precision_recall()):
+        name = type(metric).__name__
+        with pytest.raises(UserError, match=f"no features of single images, which {name} need"):
+            Judge(extractor, monitor(), [metric], None, path, 100, "tf1").prepare(SHAPE)
 
 
 def test_generating_leaves_the_generator_and_the_random_state_alone() -> None:

@@ -61,6 +61,16 @@ def test_an_npz_file_holds_images_and_labels_in_one_order(tmp_path: Path) -> Non
     np.testing.assert_array_equal(source.labels, block[:, 0, 0, 0])
 
 
+def test_an_npz_file_of_adm_holds_the_same(tmp_path: Path) -> None:
+    images = random_images(12).transpose(0, 2, 3, 1)
+    labels = np.arange(12)
+    np.savez(tmp_path / "ours.npz", images=images, labels=labels)
+    np.savez(tmp_path / "adm.npz", images, labels)
+    ours, adm = (read_images(tmp_path / name, 1) for name in ("ours.npz", "adm.npz"))
+    assert torch.equal(ours.block(0, 12)[0], adm.block(0, 12)[0])
+    np.testing.assert_array_equal(ours.labels, adm.labels)
+
+
 def test_files_are_not_read_in_order_of_their_classes(tmp_path: Path) -> None:
     images = np.sort(random_images(64)[:, :, :1, :1], axis=0).repeat(8, 2).repeat(8, 3)
     np.savez(tmp_path / "sorted.npz", images=images.transpose(0, 2, 3, 1))
@@ -78,6 +88,10 @@ def test_files_are_not_read_in_order_of_their_classes(tmp_path: Path) -> None:
         (
             {"images": np.zeros((2, 8, 8, 3), np.uint8), "labels": np.zeros(3)},
             "but there are 2 images",
+        ),
+        (
+            {"arr_0": np.zeros((2, 8, 8, 3), np.uint8), "arr_1": np.zeros(2)},
+            "`arr_1` of .* is float64",
         ),
         ({"images": np.array([None, "image"])}, "cannot read"),
     ],
