@@ -10,6 +10,7 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -59,13 +60,35 @@ def classes_at(
     return (torch.tensor([wanted[index % len(wanted)] for index in indices]),)
 
 
+def shuffled_classes(generator: Generator, count: int, seed: int) -> tuple[Tensor, ...]:
+    """The classes of the first images of a sequence to be scored: all equally often, shuffled.
+
+    In turn they would be tied to the index, and with it to whatever else is: ten classes in turn
+    put one class into each of ten splits of the inception score, which is 1 then.
+
+    Args:
+        generator: Says how many classes there are.
+        count: How many images.
+        seed: Which sequence.
+
+    Returns:
+        int64 ``(count,)`` on the CPU; no tensor for a generator without classes. Each run of as many
+        images as there are classes has every class once.
+    """
+    known = generator.num_classes
+    if known is None:
+        return ()
+    rounds = [stream(seed, "classes", r).permutation(known) for r in range(-(-count // known))]
+    return (torch.from_numpy(np.concatenate(rounds)[:count]),)
+
+
 @torch.no_grad()
 def generate(
     generator: Generator,
     indices: Sequence[int],
     seed: int,
     purpose: str,
-    classes: Sequence[int] | None = None,
+    labels: Sequence[Tensor] = (),
 ) -> Tensor:
     """Makes images of a sequence, in eval mode.
 
@@ -74,16 +97,15 @@ def generate(
         indices: Which of the sequence, >= 0.
         seed: Which sequence.
         purpose: What they are for; training never draws from the same stream.
-        classes: The classes of the images, in turn; all in turn by default.
+        labels: For a generator with classes, those of the images: int64 ``(len(indices),)``.
 
     Returns:
         Floating-point ``(len(indices), C, H, W)`` on the generator's device.
     """
     parameter = next(generator.parameters(), torch.empty(0))
     z = latents_at(generator, indices, seed, purpose).to(parameter)
-    labels = (y.to(parameter.device) for y in classes_at(generator, indices, classes))
     with evaluating(generator):
-        images: Tensor = generator(z, *labels)
+        images: Tensor = generator(z, *(y.to(parameter.device) for y in labels))
     return images
 
 
@@ -141,7 +163,8 @@ def images_at(
     parts = []
     for start in range(0, len(indices), chunk):
         part = indices[start : start + chunk]
-        images = generate(generator, part, seed, "sample", classes)
+        labels = classes_at(generator, part, classes)
+        images = generate(generator, part, seed, "sample", labels)
         pixels, invalid = to_uint8(images, generator.value_range)
         refuse_invalid("the generator", len(pixels), invalid)
         parts.append(pixels)

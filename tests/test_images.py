@@ -13,6 +13,7 @@ from gan_lightning.images import (
     generate,
     images_at,
     latents_at,
+    shuffled_classes,
     to_uint8,
     with_weights,
 )
@@ -95,6 +96,22 @@ def test_classes_come_in_turn() -> None:
     (labels,) = classes_at(made, [5, 6], [2, 0])
     assert labels.tolist() == [0, 2]  # by their place in the sequence, not in the request
     assert classes_at(generator(), range(7)) == ()
+
+
+def test_classes_to_be_scored_are_balanced_and_tied_to_nothing() -> None:
+    """Least of all to the splits of the inception score, which take every tenth image."""
+    made = conditional()
+    made.num_classes = 10
+    (labels,) = shuffled_classes(made, 1005, seed=0)
+    assert (torch.bincount(labels[:1000], minlength=10) == 100).all()
+    for split in range(10):
+        counts = torch.bincount(labels[split:1000:10], minlength=10)
+        assert counts.min() > 0
+        assert counts.max() < 30
+    (fewer,) = shuffled_classes(made, 13, seed=0)
+    assert torch.equal(fewer, labels[:13])  # image i has its class whatever else is scored
+    assert not torch.equal(shuffled_classes(made, 1005, seed=1)[0], labels)
+    assert shuffled_classes(generator(), 5, seed=0) == ()
 
 
 def test_a_class_makes_its_own_images() -> None:

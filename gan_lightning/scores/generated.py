@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import torch
 from torch import Tensor, distributed
 
 from gan_lightning.distributed import in_group
-from gan_lightning.images import classes_at, generate, to_uint8, with_weights
+from gan_lightning.images import generate, shuffled_classes, to_uint8, with_weights
 from gan_lightning.networks import Generator
 from gan_lightning.normalization import refresh_
 from gan_lightning.scores.sources import ImageSource
@@ -20,7 +19,7 @@ class GeneratedImages(ImageSource):
 
     The generator is used in evaluation mode and left as it was. In a process group, the first
     process's weights and buffers are used by all (running statistics of batch normalization
-    differ between processes), without a change to anybody's own. Classes come in turn.
+    differ between processes), without a change to anybody's own. All classes come equally often.
 
     Args:
         generator: Makes the images.
@@ -42,8 +41,8 @@ class GeneratedImages(ImageSource):
         self.generator = generator
         self.count = count
         self.seed = seed
-        labels = classes_at(generator, range(count))
-        self.labels = labels[0].numpy().astype(np.int64) if labels else None
+        self._labels = shuffled_classes(generator, count, seed)
+        self.labels = self._labels[0].numpy() if self._labels else None
 
     def __len__(self) -> int:
         """Number of images."""
@@ -56,7 +55,8 @@ class GeneratedImages(ImageSource):
 
     def block(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
         """Generates the images, and counts those that are not finite or out of range."""
-        images = generate(self.generator, range(start, stop), self.seed, "evaluation")
+        labels = [y[start:stop] for y in self._labels]
+        images = generate(self.generator, range(start, stop), self.seed, "evaluation", labels)
         return to_uint8(images, self.generator.value_range)
 
 
