@@ -72,8 +72,8 @@ def shuffled_classes(generator: Generator, count: int, seed: int) -> tuple[Tenso
         seed: Which sequence.
 
     Returns:
-        int64 ``(count,)`` on the CPU; no tensor for a generator without classes. Each run of as many
-        images as there are classes has every class once.
+        int64 ``(count,)`` on the CPU, every class once in each run of as many images as there are
+        classes; no tensor for a generator without classes.
     """
     known = generator.num_classes
     if known is None:
