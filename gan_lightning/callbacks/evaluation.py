@@ -123,7 +123,9 @@ class Evaluation(Callback):
         if not self._improved or _is_trial(trainer):
             return
         self._improved = False
-        trainer.save_checkpoint(checkpoint_folder(trainer.default_root_dir) / BEST)
+        trainer.save_checkpoint(
+            checkpoint_folder(trainer.default_root_dir) / BEST, weights_only=False
+        )
         if trainer.is_global_zero:
             best = {"step": trainer.global_step, "score": self._lowest}
             _best_note(trainer).write_text(json.dumps(best) + "\n")
@@ -241,7 +243,7 @@ def _data(trainer: Trainer) -> ImageData:
     if not hasattr(data, "fingerprint"):
         raise UserError(
             "evaluation compares with real images, but the trainer has no gan_lightning.data "
-            "DataModule: give one as `datamodule`, or leave the Evaluation callback out"
+            "DataModule: give one as datamodule, or leave the Evaluation callback out"
         )
     module: ImageData = data
     return module

@@ -13,7 +13,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gan_lightning.errors import UserError
-from gan_lightning.extractors.classifier import ResidualClassifier, save_classifier
+from gan_lightning.extractors.classifier import ResidualClassifier, is_name, save_classifier
 from gan_lightning.extractors.devices import default_device
 from gan_lightning.streams import stream
 
@@ -87,13 +87,15 @@ def train_extractor(
 def _require_possible(name: str, out: str, held_out: float, smallest: int) -> None:
     """Raises `UserError` for arguments with which nothing could be trained or told apart."""
     if name in _TAKEN:
-        raise UserError(f"--name {name} is that of another extractor: choose a name of its own")
+        raise UserError(f"{name} is that of another extractor: choose a name of its own", "name")
+    if not is_name(name):
+        raise UserError(f"{name!r} names files: take letters, digits, _, - and dots", "name")
     if Path(out).suffix != ".safetensors":
-        raise UserError(f"--out {out} must end in .safetensors")
+        raise UserError(f"{out} must end in .safetensors", "out")
     if not 0 < held_out < 1:
-        raise UserError(f"--held_out is {held_out}; allowed are numbers between 0 and 1")
+        raise UserError(f"is {held_out}; allowed are numbers between 0 and 1", "held_out")
     if smallest < 1:
-        raise UserError("--steps, --batch_size and --width must be 1 or more")
+        raise UserError("`steps`, `batch_size` and `width` must be 1 or more")
 
 
 def _initialized(

@@ -151,7 +151,7 @@ class FolderImages(ImageSource):
 class Npz:
     """Reads images that somebody saved with numpy."""
 
-    KEYS: ClassVar[str] = "`images` (uint8, N x height x width x channels) and, optional, `labels`"
+    KEYS: ClassVar[str] = "'images' (uint8, N x height x width x channels) and, optional, 'labels'"
 
     @classmethod
     def read(cls, path: Path) -> ArrayImages:
@@ -171,13 +171,13 @@ class Npz:
         images = arrays["images"]
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
             raise UserError(
-                f"`images` of {path} is {images.dtype} of shape {images.shape}; "
+                f"'images' of {path} is {images.dtype} of shape {images.shape}; "
                 f"the file must have {cls.KEYS}"
             )
         labels = arrays.get("labels")
         if labels is not None and labels.shape != images.shape[:1]:
             raise UserError(
-                f"`labels` of {path} has shape {labels.shape}, but there are {len(images)} images"
+                f"'labels' of {path} has shape {labels.shape}, but there are {len(images)} images"
             )
         return ArrayImages(
             images.transpose(0, 3, 1, 2),
