@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol, Self
 
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
-from gan_lightning.checkpointing import is_plain, require_same_architecture
+from gan_lightning import stored
+from gan_lightning.checkpointing import require_same_architecture
 from gan_lightning.divergence import LossWatch, check_weights
-from gan_lightning.errors import UserError
+from gan_lightning.errors import UserError, from_argument
 from gan_lightning.images import classes_at, images_at
 from gan_lightning.loop import Loop, require_known_strategy, why_no_graph
 from gan_lightning.losses import Objective, hinge
@@ -105,9 +107,7 @@ class GAN(LightningModule):
             # An objective with state is a module; what is saved of it here is its options.
             warnings.filterwarnings("ignore", "Attribute .* is an instance of `nn.Module`")
             self.save_hyperparameters(logger=False)  # the command line logs the whole config
-        if not is_plain(self.hparams):
-            # Built from Python objects, which torch's safe loader would refuse to read.
-            self.hparams.clear()
+        stored.keep_sayable(type(self), self.hparams)
         _at_least("n_dis", n_dis, 1)
         if generator_batch_size is not None:
             _at_least("generator_batch_size", generator_batch_size, 1)
@@ -124,8 +124,10 @@ class GAN(LightningModule):
         self._optimizer_factories = (generator_optimizer, discriminator_optimizer)
         self._schedule_factories = (generator_schedule, discriminator_schedule)
 
-        self.generator = build(generator, image_shape, num_classes)
-        self.discriminator = build(discriminator, image_shape, num_classes)
+        with from_argument("generator"):
+            self.generator = build(generator, image_shape, num_classes)
+        with from_argument("discriminator"):
+            self.discriminator = build(discriminator, image_shape, num_classes)
         require_same_classes(self.generator, self.discriminator)
         # A GPU and a CPU convolve faster in channels_last; the numbers are the same.
         self.to(memory_format=torch.channels_last)
@@ -135,6 +137,7 @@ class GAN(LightningModule):
         normalize_(self.discriminator, norm, torch.zeros(1, *image_shape), *labels)
         self._watch = LossWatch()
         self._graphed: bool | None = None  # unknown before there is a trainer
+        self.configure_optimizers()  # what torch refuses is found now, not when training starts
 
     @property
     def is_conditional(self) -> bool:
@@ -144,7 +147,11 @@ class GAN(LightningModule):
     def configure_optimizers(self) -> Any:  # noqa: ANN401 (one of Lightning's many forms)
         """The generator's optimizer, whose steps Lightning counts, and the discriminator's."""
         make_g, make_d = self._optimizer_factories
-        optimizers = [make_g(self.generator.parameters()), make_d(self.discriminator.parameters())]
+        with from_argument("generator_optimizer", ValueError):
+            of_g = make_g(self.generator.parameters())
+        with from_argument("discriminator_optimizer", ValueError):
+            of_d = make_d(self.discriminator.parameters())
+        optimizers = [of_g, of_d]
         schedules = [
             {"scheduler": make(optimizer), "interval": "step"}
             for make, optimizer in zip(self._schedule_factories, optimizers, strict=True)
@@ -167,8 +174,9 @@ class GAN(LightningModule):
         real, made = getattr(data, "value_range", None), self.generator.value_range
         if real is not None and tuple(real) != tuple(made):
             raise UserError(
-                f"--model.generator makes pixels in {tuple(made)}, but --data has them in "
-                f"{tuple(real)}; choose a generator of that range"
+                f"makes pixels in {tuple(made)}, but the data have them in {tuple(real)}; choose a "
+                "generator of that range",
+                "generator",
             )
         require_known_strategy(self.trainer)
 
@@ -200,8 +208,9 @@ class GAN(LightningModule):
             return self.trainer.val_check_batch
         if interval % k:
             raise UserError(
-                f"--trainer.val_check_interval {interval} is no multiple of the {k} iterations of "
-                "a training step; choose one that is, or --model.iterations_per_batch 1"
+                f"{k} does not divide the Trainer's val_check_interval {interval}; choose a "
+                "multiple as interval, or `iterations_per_batch` 1",
+                "iterations_per_batch",
             )
         return interval // k
 
@@ -259,6 +268,32 @@ class GAN(LightningModule):
         """
         require_same_architecture(self.state_dict(), checkpoint["state_dict"])
 
+    @classmethod
+    def load_from_checkpoint(  # type: ignore[override]  # no file may choose how it is read
+        cls,
+        checkpoint_path: str | Path,
+        map_location: Any = None,  # noqa: ANN401  (whatever torch.load takes)
+        *,
+        trust: str | Iterable[str] = (),
+        **kwargs: Any,
+    ) -> Self:
+        """Makes the GAN that a checkpoint holds.
+
+        A stranger's checkpoint runs nothing: it is read as tensors and plain values, and builds
+        only networks, norms, objectives and optimizers of gan_lightning and torch.
+
+        Args:
+            checkpoint_path: The file.
+            map_location: As `torch.load` takes it.
+            trust: Packages of yours, or of others, whose classes and functions it may use too.
+            **kwargs: Arguments of the class in place of the checkpoint's.
+
+        Raises:
+            UserError: The file is no such checkpoint, names what it may not, or its GAN was made
+                from Python objects that have to be passed again.
+        """
+        return stored.load(cls, checkpoint_path, map_location, trust, kwargs)
+
     # --------------------------------------------------------------------------- using the model
 
     def forward(self, z: Tensor, *labels: Tensor) -> Tensor:
@@ -300,4 +335,4 @@ class GAN(LightningModule):
 
 def _at_least(argument: str, value: int, least: int) -> None:
     if value < least:
-        raise UserError(f"--model.{argument} must be an integer >= {least}, got {value}")
+        raise UserError(f"must be an integer >= {least}, got {value}", argument)

@@ -17,6 +17,7 @@ from gan_lightning.distributed import average_
 from gan_lightning.draws import Draw, Drawing, Own
 from gan_lightning.errors import UserError
 from gan_lightning.graph import GraphedIteration, Iterate, let_go_of_device, obstacle
+from gan_lightning.lightning_private import count_step
 from gan_lightning.players import Player, Update, couples_images
 from gan_lightning.step import iteration
 
@@ -93,7 +94,7 @@ class Loop:
         if reason is None:
             return GraphedIteration(self._eagerly, optimizers, _explain)
         if gan.cuda_graph == "on":
-            raise UserError(f"--model.cuda_graph on: {reason}; use auto or off")
+            raise UserError(f"on: {reason}; use auto or off", "cuda_graph")
         let_go_of_device(optimizers)
         return self._eagerly
 
@@ -129,8 +130,7 @@ class Loop:
         A replayed CUDA graph makes the update without passing there.
         """
         optimizer = self._optimizers[0]
-        optimizer._on_before_step()
-        optimizer._on_after_step()
+        count_step(optimizer)
         for schedule in self._schedules:
             schedule.step()
 
@@ -164,9 +164,10 @@ def _couples(gan: GAN) -> bool:
     names = [type(penalty).__name__ for penalty in gan.penalties if penalty.per_image]
     if couples and names:
         raise UserError(
-            f"--model.penalties {names[0]} asks how the discriminator's answer depends on each "
+            f"{names[0]} asks how the discriminator's answer depends on each "
             "image, but this one's depends on the other images of the batch (batch normalization "
-            "does that); leave the penalty out, or use a discriminator without"
+            "does that); leave the penalty out, or use a discriminator without",
+            "penalties",
         )
     return couples
 

@@ -104,9 +104,9 @@ class began(Objective, nn.Module):
     def __init__(self, diversity: float = 0.5, step: float = 0.001) -> None:
         super().__init__()
         if not 0 < diversity <= 1:
-            raise UserError(f"objective.diversity must be > 0 and at most 1, got {diversity}")
+            raise UserError(f"must be > 0 and at most 1, got {diversity}", "diversity")
         if not 0 < step < float("inf"):
-            raise UserError(f"objective.step must be a finite number > 0, got {step}")
+            raise UserError(f"must be a finite number > 0, got {step}", "step")
         self.diversity = diversity
         self.step = step
         self.register_buffer("k", torch.zeros(()))

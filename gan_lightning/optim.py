@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import torch
@@ -29,6 +30,8 @@ class GANAdam(torch.optim.Adam):
         betas: tuple[float, float] = (0.5, 0.999),
         eps: float = 1e-8,
     ) -> None:
+        if not math.isfinite(lr):
+            raise UserError(f"must be a finite number, got {lr}", "lr")
         super().__init__(params, lr=lr, betas=betas, eps=eps, fused=True)
 
 

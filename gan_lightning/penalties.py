@@ -36,7 +36,7 @@ class Penalty(ABC):
 def _weight(penalty: Penalty, weight: float) -> float:
     if not 0 <= weight < float("inf"):
         name = type(penalty).__name__
-        raise UserError(f"penalties.{name}.weight must be a finite number >= 0, got {weight}")
+        raise UserError(f"of {name} must be a finite number >= 0, got {weight}", "weight")
     return weight
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from lightning.pytorch import Trainer
 
-from gan_lightning import cli
+from gan_lightning import cli, trainer_defaults
 
 # LightningCLI still uses what jsonargparse 4 deprecates; this is jsonargparse's own switch.
 os.environ["JSONARGPARSE_DEPRECATION_WARNINGS"] = "off"
@@ -112,14 +112,10 @@ def bare_trainer(folder: Path, **options: Any) -> Trainer:
     """A trainer on the CPU that does nothing but train, set up as the command line does."""
     settings: dict[str, Any] = {
         "accelerator": "cpu",
-        "max_epochs": -1,
         "log_every_n_steps": 1,
         "logger": False,
         "enable_checkpointing": False,
         "enable_progress_bar": False,
-        "enable_model_summary": False,
-        "use_distributed_sampler": False,
-        "check_val_every_n_epoch": None,
         "default_root_dir": folder,
     }
-    return Trainer(**{**settings, **options})
+    return Trainer(**trainer_defaults(**{**settings, **options}))

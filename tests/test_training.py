@@ -213,7 +213,9 @@ def test_a_generator_of_another_value_range_is_refused(
     gan: Gan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(CNNGenerator, "value_range", (0.0, 1.0))
-    with pytest.raises(UserError, match=r"pixels in \(0.0, 1.0\), but --data has them in \(-1.0"):
+    with pytest.raises(
+        UserError, match=r"pixels in \(0.0, 1.0\), but the data have them in \(-1.0"
+    ):
         gan()
 
 

@@ -3,6 +3,7 @@
 from gan_lightning.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints, GracefulStop
 from gan_lightning.callbacks.ema import GeneratorAverage
 from gan_lightning.callbacks.evaluation import Evaluation
+from gan_lightning.callbacks.progress import Progress
 from gan_lightning.callbacks.samples import SampleGrid, SavePredictions
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Evaluation",
     "GeneratorAverage",
     "GracefulStop",
+    "Progress",
     "SampleGrid",
     "SavePredictions",
 ]

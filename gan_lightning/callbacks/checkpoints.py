@@ -16,6 +16,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.utilities import rank_zero_info
 
 from gan_lightning.callbacks.intervals import crossed, ends, validates
+from gan_lightning.errors import UserError
 from gan_lightning.run_folder import LAST, checkpoint_folder
 
 
@@ -54,6 +55,12 @@ class Checkpoints(Checkpoint):
     """
 
     def __init__(self, every_n_steps: int = 1000, keep_every_n_steps: int = 0) -> None:
+        for argument, value in (
+            ("every_n_steps", every_n_steps),
+            ("keep_every_n_steps", keep_every_n_steps),
+        ):
+            if value < 0:
+                raise UserError(f"must be >= 0, got {value}", argument)
         self.every_n_steps = every_n_steps
         self.keep_every_n_steps = keep_every_n_steps
         self.last_model_path = ""
@@ -80,14 +87,14 @@ class Checkpoints(Checkpoint):
             return
         if crossed(before, self._seen, self.keep_every_n_steps):
             folder = checkpoint_folder(trainer.default_root_dir)
-            trainer.save_checkpoint(folder / f"step={self._seen:08d}.ckpt")
+            trainer.save_checkpoint(folder / f"step={self._seen:08d}.ckpt", weights_only=False)
         if ends(trainer) or crossed(before, self._seen, self.every_n_steps):
             self.save_last(trainer)
 
     def save_last(self, trainer: Trainer) -> None:
         """Saves ``last.ckpt`` now."""
         path = checkpoint_folder(trainer.default_root_dir) / LAST
-        trainer.save_checkpoint(path)
+        trainer.save_checkpoint(path, weights_only=False)
         self.last_model_path = str(path)
 
 

@@ -18,7 +18,7 @@ class GeneratorAverage(Callback):
     """Keeps a moving average of the generator beside it, saved with each checkpoint.
 
     ``average <- decay * average + (1 - decay) * weights`` after each training step, which is one
-    generator update unless ``--model.iterations_per_batch`` makes it several; for the parameters
+    generator update unless ``iterations_per_batch`` makes it several; for the parameters
     and for the running statistics of batch normalization. Training does not notice. `Evaluation`
     scores the average as well, as ``ema_...``. (Lightning's own weight averaging would put the
     average in place of the trained weights at the end and in the checkpoints.)
@@ -29,7 +29,7 @@ class GeneratorAverage(Callback):
 
     def __init__(self, decay: float | None = None) -> None:
         if decay is not None and not 0 < decay < 1:
-            raise UserError(f"--ema.decay is {decay}; allowed are numbers between 0 and 1")
+            raise UserError(f"is {decay}; allowed are numbers between 0 and 1", "decay")
         self.decay = decay
         self.weights: dict[str, Tensor] = {}
         self._seen = 0

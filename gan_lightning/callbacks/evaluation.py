@@ -258,7 +258,7 @@ def _data(trainer: Trainer) -> ImageData:
     if not hasattr(data, "fingerprint"):
         raise UserError(
             "evaluation compares with real images, but the trainer has no gan_lightning.data "
-            "DataModule: give one as `datamodule`, or leave the Evaluation callback out"
+            "DataModule: give one as datamodule, or leave the Evaluation callback out"
         )
     module: ImageData = data
     return module

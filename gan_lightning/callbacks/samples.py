@@ -14,6 +14,7 @@ from torch import Tensor
 from torchvision.utils import make_grid
 
 from gan_lightning.callbacks.intervals import crossed, ends
+from gan_lightning.errors import UserError
 from gan_lightning.files import whole
 from gan_lightning.gan import GAN
 from gan_lightning.run_folder import prediction_folder, sample_folder
@@ -44,6 +45,14 @@ class SampleGrid(Callback):
     def __init__(
         self, every_n_steps: int = 1000, rows: int = 8, columns: int = 10, seed: int = 0
     ) -> None:
+        for argument, value, least in (
+            ("every_n_steps", every_n_steps, 0),
+            ("rows", rows, 1),
+            ("columns", columns, 1),
+            ("seed", seed, 0),
+        ):
+            if value < least:
+                raise UserError(f"must be >= {least}, got {value}", argument)
         self.every_n_steps = every_n_steps
         self.rows, self.columns = rows, columns
         self.seed = seed

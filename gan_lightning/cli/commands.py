@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import jsonargparse
-
 from gan_lightning import data as datasets
-from gan_lightning.cli.parser import Parser
+from gan_lightning.cli.blame import telling_options
+from gan_lightning.cli.front import sentence
+from gan_lightning.cli.parser import Parser, add_config
+from gan_lightning.cli.words import class_first, trusted, untrusting
 from gan_lightning.extractors.train_classifier import train_extractor
 from gan_lightning.scores.evaluate import evaluate
+from gan_lightning.trust import require_kinds, trusting
 
 
 def prepare(
@@ -38,7 +40,17 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "extractor": train_extractor,
 }
 
-SUMMARY = "Further commands, each with a --help: " + ", ".join(f"gan {name}" for name in COMMANDS)
+
+class Call:
+    """A function called with what its options built."""
+
+    def __init__(self, function: Callable[..., Any], arguments: dict[str, Any]) -> None:
+        self.function = function
+        self._objects_by_option = arguments  # for `gan_lightning.cli.blame`
+
+    def make(self) -> Any:  # noqa: ANN401  (whatever the function returns)
+        """Calls it."""
+        return self.function(**self._objects_by_option)
 
 
 def run_command(name: str, arguments: Sequence[str]) -> None:
@@ -46,12 +58,15 @@ def run_command(name: str, arguments: Sequence[str]) -> None:
     arguments = list(arguments)
     if name == "evaluate" and arguments and not arguments[0].startswith("-"):
         arguments.insert(0, "--images")
-    result = jsonargparse.auto_cli(
-        COMMANDS[name],
-        args=arguments,
-        as_positional=False,
-        parser_class=Parser,
-        prog=f"gan {name}",
-    )
+    parser = Parser(prog=f"gan {name}", description=f"{sentence(name)}.")
+    add_config(parser)
+    parser.add_function_arguments(COMMANDS[name], fail_untyped=False, sub_configs=True)
+    packages = trusted(arguments)
+    with telling_options(), trusting(packages):
+        config = parser.parse_args(class_first(untrusting(arguments)))
+        require_kinds(config, packages)
+        built = vars(parser.instantiate(config))
+        built.pop("config", None)
+        result = Call(COMMANDS[name], built).make()
     for key, value in (result or {}).items():
         print(f"{key}: {value}")

@@ -2,104 +2,132 @@
 
 from __future__ import annotations
 
-import difflib
-import inspect
 import re
-from typing import Any, NoReturn, get_args
+from typing import Any, NoReturn
 
-import jsonargparse
-import jsonargparse._typehints
-from jsonargparse import Namespace
+import yaml
+from jsonargparse import (  # type: ignore[attr-defined]  # public, but exported by a star
+    ActionConfigFile,
+    DefaultHelpFormatter,
+    Namespace,
+)
 from lightning.pytorch.cli import LightningArgumentParser
 
+from gan_lightning.cli.blame import mistake_behind, option_behind
+from gan_lightning.cli.sentences import in_one_sentence
 from gan_lightning.errors import UserError
+
+HELP_OF_CONFIG = "YAML file of options; those typed beside it win, and a later file over an earlier"
+
+
+class Help(DefaultHelpFormatter):
+    """Names what an option takes by the short names that it knows."""
+
+    def _get_help_string(self, action: Any) -> str:  # noqa: ANN401  (argparse's, of many kinds)
+        text: str = super()._get_help_string(action) or ""
+        trainer = action.dest.startswith("trainer.")
+        return re.sub(
+            r", known subclasses: ([^)]*)", lambda found: _short(found.group(1), trainer), text
+        )
+
+
+def _short(paths: str, trainer: bool) -> str:
+    """Names of classes; where torch has hundreds, only those of this package.
+
+    >>> _short("torch.nn.Linear, gan_lightning.networks.Mine", trainer=False)
+    ', known: Mine'
+    """
+    own = [path for path in paths.split(", ") if path.startswith("gan_lightning.") != trainer]
+    if "torch.nn." in paths:
+        rooms = ("gan_lightning.normalization.", "gan_lightning.networks.")
+        of_rooms = ([path for path in own if path.startswith(room)] for room in rooms)
+        of_rooms = ([path for path in room if not path.endswith(_NO_CHOICE)] for room in of_rooms)
+        own = next(filter(None, of_rooms), own)
+    return ", known: " + ", ".join(dict.fromkeys(path.rsplit(".", 1)[-1] for path in own))
+
+
+_NO_CHOICE = ("Generator", "SpectralNorm")
+"""Modules that serve neither as a discriminator nor as a norm."""
+
+
+class ConfigFile(ActionConfigFile):
+    """A config whose mistakes name the file, and which says nothing twice."""
+
+    def __call__(self, parser: Any, cfg: Any, values: Any, *args: Any) -> None:  # noqa: ANN401
+        """Reads it."""
+        _require_plain_yaml(str(values))
+        try:
+            super().__call__(parser, cfg, values, *args)  # type: ignore[no-untyped-call]
+            _require_known(parser, cfg)
+        except Exception as error:
+            mistake = mistake_behind(error)
+            if mistake is None:
+                raise
+            said = mistake.as_option(option_behind(error))
+            raise UserError(f"--config {values}: {said}") from None
+
+
+def _require_known(parser: Parser, config: Namespace) -> None:
+    """Raises `UserError` for what is no option, while it is known which file said it."""
+    try:
+        parser.validate(config, skip_required=True)
+    except (KeyError, TypeError) as error:
+        raise in_one_sentence(parser, str(error.args[0])) from error
+
+
+class _OnceLoader(yaml.SafeLoader):  # type: ignore[misc]  # yaml has no types
+    """Refuses a mapping that says one key twice, of which YAML would drop the first."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
+                raise UserError(
+                    f"{key.value} stands twice in one mapping, for the second time on line "
+                    f"{key.start_mark.line + 1}; the first would be lost. Join them"
+                )
+            seen.add(str(key.value))
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping
+
+
+def _require_plain_yaml(path: str) -> None:
+    """Raises `UserError` unless a file is text, YAML, and says nothing twice."""
+    try:
+        with open(path, encoding="utf-8") as file:  # noqa: PTH123  (may be no path at all)
+            _refuse_seed_of_data(yaml.load(file, _OnceLoader))
+    except OSError as error:
+        raise UserError(f"--config {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"--config {path} is no text in UTF-8: {error.reason}") from error
+    except yaml.YAMLError as error:
+        raise UserError(f"--config {path} is no YAML: {' '.join(str(error).split())}") from error
+    except UserError as error:
+        raise UserError(f"--config {path}: {error}") from None
+
+
+def _refuse_seed_of_data(config: object) -> None:
+    """Raises `UserError` for a seed that the seed of the run would replace without a word."""
+    data = config.get("data") if isinstance(config, dict) else None
+    arguments = data.get("init_args", data) if isinstance(data, dict) else None
+    if isinstance(arguments, dict) and "seed" in arguments:
+        raise UserError("data.seed is not an option of its own: set seed_everything")
+
+
+def add_config(parser: LightningArgumentParser) -> None:
+    """Gives a parser its ``--config``."""
+    parser.add_argument("-c", "--config", action=ConfigFile, help=HELP_OF_CONFIG)
 
 
 class Parser(LightningArgumentParser):
     """Says what is wrong in one message instead of a page of usage; takes no abbreviations."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, allow_abbrev=False, **kwargs)
+        super().__init__(*args, allow_abbrev=False, formatter_class=Help, **kwargs)
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Raises what `main` prints, to exit with code 2."""
-        raise UserError(in_one_sentence(self, message)) from ex
-
-
-def _start_afresh(parser: object, previous: Namespace | None, value: Namespace) -> None:
-    """Empties the arguments of a class that another one replaces.
-
-    jsonargparse hands the replaced class's arguments on where names and types fit, so that
-    ``--model.norm ssn`` over a config with a scaled bssn would silently take over its scale.
-    """
-    if previous and "init_args" in previous and previous["class_path"] != value["class_path"]:
-        for key in list(previous["init_args"].keys()):
-            previous["init_args"].pop(key)
-
-
-# There is no public setting for this; a test holds it for every way of choosing a class.
-jsonargparse._typehints.discard_init_args_on_class_path_change = _start_afresh
-
-
-def in_one_sentence(parser: jsonargparse.ArgumentParser, message: str) -> str:
-    """What jsonargparse reports over many lines, with the names that are known."""
-    unrecognized = re.search(r"unrecognized arguments: (--[^\s=]+)", message, re.IGNORECASE)
-    if unrecognized:
-        near = difflib.get_close_matches(unrecognized.group(1), _options(parser), n=2)
-        hint = f"did you mean {' or '.join(near)}?" if near else "see --help"
-        return f"{unrecognized.group(1)} is not an option; {hint}"
-    located = re.match(r'\s*Parser key "([^"]+)"(?: element \d+)?:\s*', message)
-    if not located:
-        return " ".join(message.split())
-    return _about(parser, located.group(1), message[located.end() :])
-
-
-def _about(parser: jsonargparse.ArgumentParser, key: str, message: str) -> str:
-    """What is wrong with the option ``key``."""
-    unknown = re.search(r"Option '([^']+)' is not accepted", message)
-    if unknown:
-        return f"--{key}.{unknown.group(1)} is not an option; see --help"
-    given = re.search(r"Given value: (.*)|Expected a path but (\S+) either", message)
-    value = (given.group(1) or given.group(2)) if given else ""
-    nested = re.fullmatch(r"NestedArg\(key='([^']+)', val=(.*)\)", value)
-    if nested:
-        wanted = re.findall(r"Expected [^\n]+", message)
-        return f"--{key}.{nested.group(1)} {nested.group(2)}: {' '.join(wanted) or message}"
-    names = _known_names(parser, key)
-    if value and names and "." not in value:
-        return (
-            f"--{key} {value} is not known. Known: {', '.join(names)}; "
-            "or give the import path of your own, as package.module.name"
-        )
-    reason = re.search(r"Problem with given class_path '[^']*':\s*(.*)", message)
-    if reason:
-        return f"--{key} {value}: {reason.group(1)}"
-    return f"--{key}: {' '.join(message.split())}"
-
-
-def _options(parser: jsonargparse.ArgumentParser) -> list[str]:
-    """Every option of a parser and of its subcommands."""
-    names = [name for action in parser._actions for name in action.option_strings]
-    for action in parser._actions:
-        if isinstance(action.choices, dict):
-            for child in action.choices.values():
-                names += _options(child)
-    return names
-
-
-def _known_names(parser: jsonargparse.ArgumentParser, key: str) -> list[str]:
-    """The names of the classes that an option takes."""
-    hint: Any = None
-    for action in parser._actions:
-        if action.dest == key:
-            hint = getattr(action, "_typehint", None)
-    classes = [c for c in (hint, *get_args(hint)) if inspect.isclass(c) and inspect.isabstract(c)]
-    return sorted({name for base in classes for name in _concrete(base)})
-
-
-def _concrete(base: type) -> list[str]:
-    names = [] if inspect.isabstract(base) else [base.__name__]
-    children: list[type] = type.__subclasses__(base)
-    for child in children:
-        names += _concrete(child)
-    return names
+        mistake = mistake_behind(ex)
+        if mistake is None or ex is None:
+            raise in_one_sentence(self, message) from ex
+        raise ex  # what was found first says more, and where it was found

@@ -7,8 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.cli import (
+    ArgsType,
+    LightningArgumentParser,
+    LightningCLI,
+    SaveConfigCallback,
+)
 from lightning.pytorch.plugins import CheckpointIO
 
 from gan_lightning.callbacks import (
@@ -17,31 +23,35 @@ from gan_lightning.callbacks import (
     Evaluation,
     GeneratorAverage,
     GracefulStop,
+    Progress,
     SampleGrid,
     SavePredictions,
 )
 from gan_lightning.cli.arguments import SUBCOMMANDS, checkpoint_path, with_run_folder
-from gan_lightning.cli.commands import SUMMARY
-from gan_lightning.cli.parser import Parser
+from gan_lightning.cli.blame import mistake_behind, option_behind, telling_options
+from gan_lightning.cli.front import sentence
+from gan_lightning.cli.parser import Parser, add_config
+from gan_lightning.cli.sentences import what_went_wrong
+from gan_lightning.cli.trainer_options import check
+from gan_lightning.cli.words import class_first, refuse_other_seeds, trusted, untrusting
 from gan_lightning.data import ImageData
+from gan_lightning.defaults import trainer_defaults
+from gan_lightning.errors import UserError, one_line
 from gan_lightning.gan import GAN
 from gan_lightning.logger import MetricsCSV
+from gan_lightning.trust import require_kinds, trusting
 
-TRAINER_DEFAULTS: dict[str, Any] = {
-    # The whole run is one epoch of positions; see gan_lightning.data.
-    "max_epochs": -1,
-    "use_distributed_sampler": False,
-    "check_val_every_n_epoch": None,
-    "num_sanity_val_steps": 0,
-    "max_steps": 100_000,
-    "val_check_interval": 5_000,
-    "log_every_n_steps": 50,
-    "enable_model_summary": False,
-}
-
-
-USAGE = "gan {} [--config FILE] [--run DIR] [--OPTION VALUE ...]"
+USAGE = "gan {} [--config FILE] [--run DIR] [--trust PACKAGE] [--OPTION VALUE ...]"
 """Instead of a page of all options, which follow anyway."""
+
+ABOUT = """{}.
+
+Files that --config and --run name may build what gan_lightning, torch and Lightning have; whatever
+else they name is imported only with --trust PACKAGE. What you type yourself is trusted.
+"""
+
+BUILDERS = (ImportError, MisconfigurationException, OSError, TypeError, ValueError)
+"""What libraries raise when they are given what they do not take, or are not installed."""
 
 
 class SaveConfig(SaveConfigCallback):
@@ -61,7 +71,47 @@ class SaveConfig(SaveConfigCallback):
 
 
 class GANCommand(LightningCLI):
-    """``gan fit|validate|test|predict``."""
+    """``gan fit|validate|test|predict``.
+
+    Args:
+        *args: As LightningCLI takes them.
+        only: The command that is run; parsers of the others are not made.
+        trust: Packages that config files may name beside those of `gan_lightning.trust.OWN`.
+        **kwargs: As LightningCLI takes them.
+    """
+
+    def __init__(
+        self, *args: Any, only: str = "fit", trust: Sequence[str] = (), **kwargs: Any
+    ) -> None:
+        self._only = only
+        self._trusted = tuple(trust)
+        super().__init__(*args, **kwargs)
+
+    @property
+    def _objects_by_option(self) -> dict[str, object]:
+        """What was built of which option, for `gan_lightning.cli.blame`."""
+        built = vars(self.config_init[self.subcommand])
+        return {option: built[option] for option in BUILT if option in built}
+
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]  # of this command line
+        """The command, and what no option sets: how checkpoints are read is no one's choice."""
+        return {self._only: {*LightningCLI.subcommands()[self._only], "weights_only"}}
+
+    def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
+        """Makes the parser of a command."""
+        parser = self.parser_class(**kwargs)
+        add_config(parser)
+        return parser
+
+    def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Adds the seed."""
+        parser.add_argument(
+            "--seed_everything",
+            type=int,
+            default=self.seed_everything_default,
+            help="Seed of the run: of the networks' first weights, the latents and the batches; "
+            "0 to 2^32 - 1.",
+        )
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Adds the run's folder and what is kept in it, and links model and data."""
@@ -77,8 +127,8 @@ class GANCommand(LightningCLI):
         parser.add_lightning_class_args(GeneratorAverage, "ema")
         parser.add_lightning_class_args(Evaluation, "evaluation")
         parser.link_arguments("run", "trainer.default_root_dir")
-        parser.link_arguments("seed_everything", "model.seed", compute_fn=int)
-        parser.link_arguments("seed_everything", "data.init_args.seed", compute_fn=int)
+        parser.link_arguments("seed_everything", "model.seed")
+        parser.link_arguments("seed_everything", "data.init_args.seed")
         parser.link_arguments("data.image_shape", "model.image_shape", apply_on="instantiate")
         parser.link_arguments("data.num_classes", "model.num_classes", apply_on="instantiate")
 
@@ -88,6 +138,53 @@ class GANCommand(LightningCLI):
         options = self.config[self.config.subcommand]
         if options.get("ckpt_path"):
             options.ckpt_path = checkpoint_path(options.run, options.ckpt_path)
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        """Parses, and refuses what makes no sense before anything is built or seeded.
+
+        Raises:
+            UserError: Names the option.
+        """
+        super().parse_arguments(parser, args)
+        options, command = self.config[self.config.subcommand], self.config.subcommand
+        if not 0 <= options.seed_everything < 2**32:
+            raise UserError(
+                f"{options.seed_everything} is not allowed: seeds are integers from 0 to 2^32 - 1",
+                "seed_everything",
+            )
+        check(vars(options.trainer), command)
+        if command != "fit" and not options.ckpt_path:
+            raise UserError(
+                f"gan {command} looks at a trained network: name its run with --run DIR, or a "
+                "checkpoint with --ckpt_path FILE"
+            )
+        require_kinds(options, self._trusted)
+
+    def instantiate_classes(self) -> None:
+        """Builds everything; what libraries refuse is a mistake of the user's."""
+        try:
+            super().instantiate_classes()
+        except BUILDERS as error:
+            raise _refused(error) from error
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        try:
+            super()._run_subcommand(subcommand)
+        except MisconfigurationException as error:
+            raise UserError(one_line(error)) from error
+
+    def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
+        arguments: dict[str, Any] = super()._prepare_subcommand_kwargs(subcommand)
+        return {**arguments, "weights_only": True}
+
+    def _say_total_batch(self) -> None:
+        """Says what several processes make of the batch."""
+        world, data = self.trainer.world_size, self.datamodule
+        if world > 1 and self.trainer.is_global_zero:
+            print(
+                f"{world} processes with --data.batch_size {data.batch_size} each: "
+                f"{world * data.batch_size} images per discriminator update"
+            )
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Adds metrics.csv beside the user's loggers, and checkpoints that are written whole."""
@@ -99,11 +196,14 @@ class GANCommand(LightningCLI):
         plugins = [plugin for plugin in plugins if plugin is not None]
         if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
             plugins.append(AtomicCheckpointIO())
+        if config.enable_progress_bar is not False:
+            self.trainer_defaults["callbacks"].append(Progress())
         trainer: Trainer = super().instantiate_trainer(plugins=plugins, **kwargs)
         return trainer
 
     def before_fit(self) -> None:
-        """Looks for what evaluation needs, if there is to be any."""
+        """Says what is trained on, and looks for what evaluation needs, if there is to be any."""
+        self._say_total_batch()
         if self.trainer.limit_val_batches != 0:
             self.before_validate()
 
@@ -140,6 +240,18 @@ def _is_logger(value: object) -> bool:
     return value is not None and not isinstance(value, bool)
 
 
+BUILT = ("model", "data", "checkpoints", "samples", "ema", "evaluation")
+"""The options that objects are built of which go on to find mistakes when they run."""
+
+
+def _refused(error: Exception) -> Exception:
+    """What a library says of a value, after the option it was given by."""
+    if mistake_behind(error) is not None:
+        return error
+    option, said = option_behind(error), what_went_wrong(one_line(error))
+    return UserError(f"--{option}: {said}" if option else said)
+
+
 def run(args: Sequence[str] | None = None) -> GANCommand:
     """Parses the arguments and runs the subcommand.
 
@@ -147,24 +259,36 @@ def run(args: Sequence[str] | None = None) -> GANCommand:
         args: What follows ``gan``; by default the process's own.
 
     Raises:
-        UserError: Or an error that it is the cause of.
+        UserError: A mistake of the user's.
     """
-    if args is None:
-        # Also for the processes that a distributed strategy starts with these arguments.
-        sys.argv[1:] = with_run_folder(sys.argv[1:])
-    return GANCommand(
-        GAN,
-        ImageData,
-        subclass_mode_data=True,
-        parser_class=Parser,
-        parser_kwargs={
-            "description": f"Trains and measures GANs. {SUMMARY}.",
-            **{name: {"usage": USAGE.format(name)} for name in SUBCOMMANDS},
-        },
-        trainer_defaults={**TRAINER_DEFAULTS, "callbacks": [GracefulStop(), SavePredictions()]},
-        seed_everything_default=0,
-        save_config_callback=SaveConfig,
-        save_config_kwargs={"overwrite": True},
-        auto_configure_optimizers=False,
-        args=None if args is None else with_run_folder(args),
-    )
+    with telling_options():
+        arguments = with_run_folder(sys.argv[1:] if args is None else args)
+        if args is None:
+            # Also for the processes that a distributed strategy starts with these arguments.
+            sys.argv[1:] = arguments
+        command = next(iter(arguments), "")
+        if command not in SUBCOMMANDS:
+            raise UserError(f"{command!r} is not one of {', '.join(SUBCOMMANDS)}")
+        refuse_other_seeds(arguments)
+        packages = trusted(arguments)
+        with trusting(packages):
+            return GANCommand(
+                GAN,
+                ImageData,
+                subclass_mode_data=True,
+                parser_class=Parser,
+                parser_kwargs={
+                    command: {
+                        "usage": USAGE.format(command),
+                        "description": ABOUT.format(sentence(command)),
+                    }
+                },
+                trainer_defaults=trainer_defaults(callbacks=[GracefulStop(), SavePredictions()]),
+                seed_everything_default=0,
+                save_config_callback=SaveConfig,
+                save_config_kwargs={"overwrite": True},
+                auto_configure_optimizers=False,
+                args=[*arguments[:1], *class_first(untrusting(arguments[1:]))],
+                only=command,
+                trust=packages,
+            )

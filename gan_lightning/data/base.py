@@ -157,7 +157,7 @@ class ImageData(LightningDataModule, ABC):
             UserError: When it is.
         """
         if not value >= least:
-            raise UserError(f"--data.{option} {value} is not allowed. Choose at least {least}.")
+            raise UserError(f"{value} is not allowed. Choose at least {least}.", option)
 
     def prepared_folder(self, split: Split) -> Path:
         """Returns the folder of a prepared split."""

@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _FIELDS = {"name", "image_shape", "num_classes", "width", "accuracy", "fingerprint"}
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-"""What an extractor may be called: its name stands in names of scores and of files."""
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}")
 
 
 class ResidualClassifier(nn.Module):
@@ -199,9 +197,25 @@ def _facts(path: Path) -> Mapping[str, Any]:
             facts: dict[str, Any] = json.loads((file.metadata() or {}).get("classifier", "{}"))
     except (OSError, SafetensorError, ValueError) as error:
         raise _damaged(path, str(error)) from error
-    if not set(facts) >= _FIELDS or not NAME.fullmatch(str(facts["name"])):
+    if not isinstance(facts, dict) or not set(facts) >= _FIELDS:
         raise _damaged(path, "it was not written by `gan extractor`")
+    sides = facts["image_shape"]
+    counts = [facts["num_classes"], facts["width"], *(sides if isinstance(sides, list) else ())]
+    whole = all(isinstance(n, int) and 0 < n < 2**20 for n in counts) and len(counts) == 5
+    if not whole or not isinstance(facts["accuracy"], int | float):
+        raise _damaged(path, "what it says of itself is not what `gan extractor` writes")
+    if not is_name(facts["name"]):
+        raise _damaged(path, f"its name {facts['name']!r} could be a path")
     return facts
+
+
+def is_name(name: object) -> bool:
+    """Whether a string may name scores and files: letters, digits, ``_``, ``-`` and dots.
+
+    >>> is_name("faces_64"), is_name("../../x"), is_name("")
+    (True, False, False)
+    """
+    return isinstance(name, str) and bool(_NAME.fullmatch(name))
 
 
 def _damaged(path: Path | str, reason: str) -> UserError:

@@ -54,11 +54,11 @@ class Recipe:
     def require_possible(self) -> None:
         """Raises `UserError` for numbers that no training can be made of."""
         if not (math.isfinite(self.lr) and self.lr > 0):
-            raise UserError(f"--lr is {self.lr}; allowed are finite numbers above 0")
+            raise UserError(f"is {self.lr}; allowed are finite numbers above 0", "lr")
         if not 0 <= self.smoothing < 1:
-            raise UserError(f"--smoothing is {self.smoothing}; allowed are 0 to less than 1")
+            raise UserError(f"is {self.smoothing}; allowed are 0 to less than 1", "smoothing")
         if self.shift < 0:
-            raise UserError(f"--shift is {self.shift}; allowed are 0 or more pixels")
+            raise UserError(f"is {self.shift}; allowed are 0 or more pixels", "shift")
 
 
 def fit(

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from gan_lightning.errors import UserError
-from gan_lightning.extractors.classifier import NAME, ResidualClassifier, save_classifier
+from gan_lightning.extractors.classifier import ResidualClassifier, is_name, save_classifier
 from gan_lightning.extractors.devices import default_device
 from gan_lightning.extractors.fitting import Recipe, fit
 from gan_lightning.files import writable
@@ -126,19 +126,17 @@ def train_extractor(
 def _require_possible(name: str, out: str, held_out: float, smallest: int) -> None:
     """Raises `UserError` for arguments with which nothing could be trained or told apart."""
     if name in _TAKEN:
-        raise UserError(f"--name {name} is that of another extractor: choose a name of its own")
-    if not NAME.fullmatch(name):
-        raise UserError(
-            f"--name {name} stands in the names of scores and files: use letters, digits, _ and -"
-        )
+        raise UserError(f"{name} is that of another extractor: choose a name of its own", "name")
+    if not is_name(name):
+        raise UserError(f"{name!r} names files: take letters, digits, _, - and dots", "name")
     if Path(out).suffix != ".safetensors":
-        raise UserError(f"--out {out} must end in .safetensors")
+        raise UserError(f"{out} must end in .safetensors", "out")
     if not writable(out):
-        raise UserError(f"--out {out} cannot be written: choose a file in a folder that can")
+        raise UserError(f"{out} cannot be written: choose a file in a folder that can", "out")
     if not 0 < held_out < 1:
-        raise UserError(f"--held_out is {held_out}; allowed are numbers between 0 and 1")
+        raise UserError(f"is {held_out}; allowed are numbers between 0 and 1", "held_out")
     if smallest < 1:
-        raise UserError("--steps, --batch_size and --width must be 1 or more")
+        raise UserError("`steps`, `batch_size` and `width` must be 1 or more")
 
 
 def _divided(data: ImageData, share: float, seed: int) -> tuple[Labelled, Labelled]:

@@ -37,8 +37,7 @@ class Generator(nn.Module, ABC):
     def __init__(self, image_shape: tuple[int, int, int], latent_dim: int) -> None:
         super().__init__()
         if latent_dim < 1:
-            name = type(self).__name__
-            raise UserError(f"latent_dim of {name} must be an integer >= 1, got {latent_dim}")
+            raise UserError(f"must be >= 1, got {latent_dim}", "latent_dim")
         self.image_shape = image_shape
         self.latent_dim = latent_dim
 
@@ -64,11 +63,11 @@ def require_classes(network: nn.Module, num_classes: int | None) -> int:
     name = type(network).__name__
     if num_classes is None:
         raise UserError(
-            f"{name} needs classes, but the data have none. Choose labelled data (--data digits; "
-            "--data folder with --data.num_classes) or a network without classes"
+            f"{name} needs classes, but the data have none. Choose labelled data (digits; a folder "
+            "with its num_classes) or a network without classes"
         )
     if num_classes < 1:
-        raise UserError(f"num_classes of {name} must be an integer >= 1, got {num_classes}")
+        raise UserError(f"must be an integer >= 1, got {num_classes}", "num_classes")
     return num_classes
 
 
@@ -107,6 +106,7 @@ def require_same_classes(generator: Generator, discriminator: nn.Module) -> None
         names = type(generator).__name__, type(discriminator).__name__
         says = ["takes no classes" if n is None else f"takes {n} classes" for n in (made, judged)]
         raise UserError(
-            f"--model.generator {names[0]} {says[0]}, but --model.discriminator {names[1]} "
-            f"{says[1]}; choose two networks with the same classes, or two without"
+            f"{names[0]} {says[0]}, but `discriminator` {names[1]} {says[1]}; choose two networks "
+            "with the same classes, or two without",
+            "generator",
         )

@@ -13,15 +13,15 @@ INIT_STD = 0.02
 """Standard deviation of every initial weight (BSSN's code)."""
 
 
-def _check(image_shape: tuple[int, int, int], width: int, name: str) -> None:
+def _check(image_shape: tuple[int, int, int], width: int) -> None:
     _, height, wide = image_shape
     if height % 8 or wide % 8 or not height or not wide:
         raise UserError(
-            f"{name} takes images whose sides are multiples of 8, because it halves or doubles "
+            "takes images whose sides are multiples of 8, because it halves or doubles "
             f"them three times; got {height}x{wide}. Choose another image size or network"
         )
     if width < 1:
-        raise UserError(f"width of {name} must be >= 1, got {width}")
+        raise UserError(f"must be >= 1, got {width}", "width")
 
 
 class CNNGenerator(Generator):
@@ -38,7 +38,7 @@ class CNNGenerator(Generator):
         self, image_shape: tuple[int, int, int], latent_dim: int = 128, width: int = 64
     ) -> None:
         super().__init__(image_shape, latent_dim)
-        _check(image_shape, width, "CNNGenerator")
+        _check(image_shape, width)
         channels, height, wide = image_shape
         self.first = (8 * width, height // 8, wide // 8)
         self.linear = nn.Linear(latent_dim, 8 * width * (height // 8) * (wide // 8))
@@ -74,7 +74,7 @@ class CNNDiscriminator(nn.Module):
 
     def __init__(self, image_shape: tuple[int, int, int], width: int = 64) -> None:
         super().__init__()
-        _check(image_shape, width, "CNNDiscriminator")
+        _check(image_shape, width)
         channels, height, wide = image_shape
         layers: list[nn.Module] = []
         before = channels

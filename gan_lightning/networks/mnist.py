@@ -11,9 +11,9 @@ from gan_lightning.networks.base import Generator
 from gan_lightning.networks.cnn import INIT_STD
 
 
-def _check(image_shape: tuple[int, int, int], name: str) -> None:
+def _check(image_shape: tuple[int, int, int]) -> None:
     if image_shape != (1, 28, 28):
-        raise UserError(f"{name} takes 28x28 images of one channel, got {image_shape}")
+        raise UserError(f"takes 28x28 images of one channel, got {image_shape}")
 
 
 def _initialize(network: nn.Module) -> None:
@@ -36,7 +36,7 @@ class MNISTGenerator(Generator):
 
     def __init__(self, image_shape: tuple[int, int, int], latent_dim: int = 100) -> None:
         super().__init__(image_shape, latent_dim)
-        _check(image_shape, "MNISTGenerator")
+        _check(image_shape)
         self.linear = nn.Linear(latent_dim, 128 * 7 * 7)
         self.layers = nn.Sequential(
             nn.LeakyReLU(0.2),
@@ -68,7 +68,7 @@ class MNISTDiscriminator(nn.Module):
 
     def __init__(self, image_shape: tuple[int, int, int]) -> None:
         super().__init__()
-        _check(image_shape, "MNISTDiscriminator")
+        _check(image_shape)
         layers: list[nn.Module] = []
         for before, after in ((1, 64), (64, 128), (128, 256)):  # 28 -> 14 -> 7 -> 4
             layers += [nn.Conv2d(before, after, 5, 2, padding=2, bias=False), nn.LeakyReLU(0.2)]

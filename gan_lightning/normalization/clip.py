@@ -35,7 +35,7 @@ class clip(Normalization):
 
     def __init__(self, limit: float = 0.01) -> None:
         if not 0 < limit < float("inf"):
-            raise UserError(f"--model.norm.limit must be a finite number > 0, got {limit}")
+            raise UserError(f"must be a finite number > 0, got {limit}", "limit")
         self.limit = limit
 
     def __call__(self, layer: nn.Module) -> nn.Module:

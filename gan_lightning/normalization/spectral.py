@@ -37,13 +37,18 @@ from gan_lightning.normalization.upkeep import refresh_
 CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 """Memory in which all unfoldings of a kernel are views, by its number of axes."""
 
+LEAST = 1e-30
+"""Scales below it, or above its inverse, leave the range of float32 within a few layers."""
+
 
 class SpectralNormalization(Normalization):
     """Parametrizes a layer's weight by `SpectralNorm`; subclasses choose the operators."""
 
     def __init__(self, scale: float = 1.0) -> None:
-        if not 0 < scale < float("inf"):
-            raise UserError(f"--model.norm.scale must be a finite number > 0, got {scale}")
+        if not LEAST < scale < 1 / LEAST:
+            raise UserError(
+                f"must be a number > 0, from {LEAST:g} to {1 / LEAST:g}, got {scale}", "scale"
+            )
         self.scale = scale
 
     @abstractmethod

@@ -71,7 +71,7 @@ def evaluate(
         UserError: If images or weights are missing or wrong.
     """
     if out is not None and not writable(out):
-        raise UserError(f"--out {out} cannot be written: choose a file in a folder that can")
+        raise UserError(f"{out} cannot be written: choose a file in a folder that can", "out")
     if data is None and real is None:
         raise UserError(
             "there is nothing to compare with: give real images, as --data cifar10, or their "

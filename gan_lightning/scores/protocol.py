@@ -83,14 +83,13 @@ class Protocol(ABC):
             count = getattr(self.counts, field)
             if count < 2:
                 raise UserError(
-                    f"protocol.{field} is {count}, but a covariance needs at least "
-                    "2 images: give 2 or more"
+                    f"is {count}, but a covariance needs at least 2 images: give 2 or more", field
                 )
         if not 1 <= self.counts.is_splits <= self.counts.is_images:
             raise UserError(
-                f"protocol.is_splits is {self.counts.is_splits}, but every split "
-                f"needs an image: give 1 to {self.counts.is_images}, the value of "
-                "protocol.is_images"
+                f"is {self.counts.is_splits}, but every split needs an image: give 1 to "
+                f"{self.counts.is_images}, the value of `is_images`",
+                "is_splits",
             )
 
 

@@ -156,8 +156,8 @@ class Npz:
     IMAGES: ClassVar[tuple[str, ...]] = ("images", "arr_0")
     LABELS: ClassVar[tuple[str, ...]] = ("labels", "arr_1")
     KEYS: ClassVar[str] = (
-        "`images` or `arr_0` (uint8, N x height x width x channels) and, optional, `labels` or "
-        "`arr_1` (integers, N)"
+        "'images' or 'arr_0' (uint8, N x height x width x channels) and, optional, 'labels' or "
+        "'arr_1' (integers, N)"
     )
 
     @classmethod
@@ -179,7 +179,7 @@ class Npz:
         images = arrays[key]
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
             raise UserError(
-                f"`{key}` of {path} is {images.dtype} of shape {images.shape}; "
+                f"'{key}' of {path} is {images.dtype} of shape {images.shape}; "
                 f"the file must have {cls.KEYS}"
             )
         labels = cls._labels(path, arrays, len(images))
@@ -193,7 +193,7 @@ class Npz:
         labels = arrays[key]
         if labels.shape != (n,) or not np.issubdtype(labels.dtype, np.integer):
             raise UserError(
-                f"`{key}` of {path} is {labels.dtype} of shape {labels.shape}, but there are {n} "
+                f"'{key}' of {path} is {labels.dtype} of shape {labels.shape}, but there are {n} "
                 f"images; the file must have {cls.KEYS}"
             )
         return labels.astype(np.int64)

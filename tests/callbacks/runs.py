@@ -16,6 +16,7 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 from torch.optim import Adam
 
+from gan_lightning import trainer_defaults
 from gan_lightning.callbacks import Checkpoints
 from gan_lightning.callbacks.evaluation import Evaluation
 from gan_lightning.data import digits as digits_data
@@ -46,22 +47,16 @@ def trainer(folder: Path, callbacks: list[Callback], **kwargs: Any) -> Trainer:
     """A trainer of six updates that validates after every two."""
     settings: dict[str, Any] = {
         "accelerator": "cpu",
-        "devices": 1,
         "max_steps": 6,
-        "max_epochs": -1,
         "val_check_interval": 2,
-        "check_val_every_n_epoch": None,
-        "num_sanity_val_steps": 0,
         "log_every_n_steps": 1,
         "enable_progress_bar": False,
-        "enable_model_summary": False,
-        "use_distributed_sampler": False,
     }
     return Trainer(
         default_root_dir=folder,
         logger=MetricsCSV(folder),
         callbacks=[Checkpoints(every_n_steps=2), *callbacks],
-        **settings | kwargs,
+        **trainer_defaults(**{**settings, **kwargs}),
     )
 
 

@@ -75,7 +75,7 @@ def test_the_average_is_scored_under_its_own_name(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("decay", [0.0, 1.0, -0.5, 2.0])
 def test_a_decay_that_is_none_is_refused(decay: float) -> None:
-    with pytest.raises(UserError, match=r"--ema\.decay"):
+    with pytest.raises(UserError, match=r"^decay is"):
         GeneratorAverage(decay)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import yaml
 from torch import nn
 
 from gan_lightning import cli
+from gan_lightning.cli.words import class_first
 from gan_lightning.errors import UserError
 from gan_lightning.gan import GAN
 from gan_lightning.normalization import SpectralNorm, spectral_pairs
@@ -98,37 +100,105 @@ def test_generator_norm_objective_and_numbers(parsed: Parsed) -> None:
     assert type(model.objective).__name__ == "wasserstein"
     assert model.n_dis == 5
     assert (model.seed, command.datamodule.seed) == (3, 3)
-    generator, discriminator = model.configure_optimizers()
+    generator, discriminator = model.configure_optimizers()[0]
     assert generator.defaults["lr"] == 2e-4
     assert discriminator.defaults["lr"] == 1e-4
 
 
-def test_another_optimizer_starts_from_its_own_defaults(parsed: Parsed) -> None:
-    options = "--model.generator_optimizer.lr 0.7 --model.generator_optimizer torch.optim.SGD"
-    generator, _ = parsed(*options.split()).model.configure_optimizers()
+@pytest.mark.parametrize("lr", ["", "--model.generator_optimizer.lr=0.7"])
+def test_another_optimizer_starts_from_its_own_defaults(parsed: Parsed, lr: str) -> None:
+    options = f"{lr} --model.generator_optimizer torch.optim.SGD"
+    generator, _ = parsed(*options.split()).model.configure_optimizers()[0]
     assert isinstance(generator, torch.optim.SGD)
-    assert generator.defaults["lr"] == 1e-3
+    assert generator.defaults["lr"] == (0.7 if lr else 1e-3)  # not GANAdam's 1e-4
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+def test_the_order_of_words_does_not_matter(tiny: Path, order: tuple[int, ...]) -> None:
+    words = (f"--config={tiny}", "--model.norm=ssn", "--model.norm.scale=2", "--data.flip=true")
+    shuffled = class_first([words[k] for k in order])
+    assert shuffled[0] == words[0]
+    assert shuffled.index(words[1]) < shuffled.index(words[2])
+
+
+def test_a_scale_before_its_norm_is_its_scale(parsed: Parsed) -> None:
+    command = parsed("--model.norm.init_args.scale=2.0", "--model.norm=ssn")
+    assert norm_of(command) == ("ssn", 2.0)
+
+
+def test_lists_keep_the_order_in_which_they_are_made() -> None:
+    words = ["--a+=x", "--a.scale=1", "--a+=y", "--a.scale=2"]
+    assert class_first(words) == words
 
 
 MISTAKES = {
-    "--model.norm xyz": r"--model.norm xyz .*bsn, bssn, none, sn, sn_conv, ssn",
+    "--model.norm xyz": r"--model.norm xyz .*bsn, bssn, .*none, .*sn, sn_conv, ssn",
     "--model.norm no.such.thing": r"--model.norm no.such.thing: No module named 'no'",
-    "--model.norm.scale 0": r"--model.norm.scale must be .* > 0, got 0",
-    "--model.norm ssn --model.norm.scale=-1": r"--model.norm.scale must be .* > 0, got -1",
+    "--model.norm.scale 0": r"--model.norm.scale must be .* > 0, .* got 0",
+    "--model.norm ssn --model.norm.scale=-1": r"--model.norm.scale must be .* > 0, .* got -1",
     "--model.norm.scal 2": r"--model.norm.scal is not an option",
     "--model.norm sn --model.norm.scale 2": r"--model.norm.scale is not an option",
     "--model.n_dis 0": r"--model.n_dis must be an integer >= 1, got 0",
     "--model.n_diss 2": r"--model.n_diss is not an option; did you mean --model.n_dis",
     "--trainer.max_step 2": r"--trainer.max_step is not an option; did you mean",
     "--model.objective hing": r"--model.objective hing .*hinge, standard, wasserstein",
-    "--model.generator MNISTGenerator": r"MNISTGenerator takes 28x28 images",
+    "--model.generator MNISTGenerator": r"--model.generator takes 28x28 images",
     "--data mnist": r"takes images whose sides are multiples of 8.*28x28",
     "--data cifar10 --data.root {tmp}/nowhere": r"--data\.root.*nowhere",
-    "--data.sampling nope": r"--data.sampling 'nope': Expected .*replacement.*epoch",
+    "--data.sampling nope": r"--data.sampling nope: expected one of .*replacement.*epoch",
     "--data.batch_size 0": r"--data.batch_size",
     "--data cifar": r"--data cifar is not known. Known: .*cifar10, digits",
     "--ckpt_path last": r"--ckpt_path last: there is no file",
-    "--config {tmp}/nowhere.yaml": r"nowhere\.yaml",
+    "--config {tmp}/nowhere.yaml": r"nowhere\.yaml: No such file",
+    # Whose argument it is: that of the option that built the object, whatever its class.
+    "--model.norm.scale 1e-40": r"--model.norm.scale must be .*, got 1e-40",
+    "--model.generator_norm ssn --model.generator_norm.scale 0": r"--model.generator_norm.scale mu",
+    "--model.generator.width 0": r"--model.generator.width must be >= 1, got 0",
+    "--model.generator.latent_dim 0": r"--model.generator.latent_dim must be >= 1, got 0",
+    "--model.discriminator.width x": r"--model.discriminator.width x: expected int",
+    "--model.iterations_per_batch -1": r"--model.iterations_per_batch must be .* >= 0, got -1",
+    "--model.generator_optimizer.lr -1": r"--model.generator_optimizer is refused: .*rate: -1",
+    "--model.discriminator_optimizer.lr .nan": r"--model.discriminator_optimizer.lr must be",
+    "--model.discriminator_optimizer.lr .inf": r"--model.discriminator_optimizer.lr must be",
+    "--model.discriminator_optimizer.betas [1.5,0.9]": r"discriminator_optimizer is .*1\.5",
+    "--model.generator_optimizer.eps -1": r"--model.generator_optimizer is refused: .*-1",
+    "--evaluation.protocol.fid_real 1": r"--evaluation.protocol.fid_real is 1",
+    "--evaluation.protocol.fid_real x": r"--evaluation.protocol.fid_real x: expected int",
+    "--evaluation.metrics kid": r"--evaluation.metrics takes a list: write '\[kid\]'",
+    "--evaluation.metrics xyz": r"--evaluation.metrics xyz is not known. Known: kid",
+    "--ema.decay 2": r"--ema.decay is 2.0; allowed",
+    "--samples.rows 0": r"--samples.rows must be >= 1, got 0",
+    "--samples.every_n_steps -1": r"--samples.every_n_steps must be >= 0",
+    "--checkpoints.every_n_steps -1": r"--checkpoints.every_n_steps must be >= 0",
+    # What Lightning's Trainer would take, and train nothing, or something else.
+    "--trainer.val_check_interval 0": r"--trainer.val_check_interval 0 is not allowed",
+    "--trainer.val_check_interval -1": r"--trainer.val_check_interval -1 is not allowed",
+    "--trainer.val_check_interval 0.5": r"--trainer.val_check_interval 0.5 is not allowed",
+    "--trainer.max_steps -5": r"--trainer.max_steps -5 is not allowed",
+    "--trainer.max_epochs 0": r"--trainer.max_epochs 0 .*--trainer.max_steps",
+    "--trainer.limit_train_batches 0": r"--trainer.limit_train_batches 0.* is not allowed",
+    "--trainer.fast_dev_run true": r"--trainer.fast_dev_run True .*--trainer.max_steps 10",
+    "--trainer.gradient_clip_val 1": r"--trainer.gradient_clip_val 1.* is not allowed",
+    "--trainer.accumulate_grad_batches 2": r"--trainer.accumulate_grad_batches 2.*batch_size",
+    "--trainer.strategy fsdp": r"--trainer.strategy fsdp is not allowed: .*averaged",
+    "--trainer.strategy nonsense": r"--trainer.strategy nonsense is not allowed",
+    "--trainer.strategy DeepSpeedStrategy": r"--trainer.strategy DeepSpeedStrategy is not all",
+    "--trainer.devices 0": r"--trainer.devices 0 is not allowed",
+    "--trainer.devices x": r"--trainer.devices x is not allowed",
+    "--trainer.accelerator nonsense": r"invalid accelerator name.*nonsense",
+    "--trainer.precision 7": r"--trainer.precision 7: expected one of",
+    "--trainer.max_time nonsense": r"nonsense",
+    "--trainer.profiler nonsense": r"profiler",
+    "--trainer.logger MLFlowLogger": r"--trainer.logger: Requirement 'mlflow",
+    "--trainer.logger CometLogger": r"--trainer.logger: Requirement 'comet-ml",
+    "--trainer.logger TensorBoardLogger": r"--trainer.logger.save_dir is needed",
+    "--trainer.callbacks+=RichProgressBar": r"--trainer.callbacks: .*rich",
+    "--seed_everything -1": r"--seed_everything -1 is not allowed",
+    "--seed_everything 4294967296": r"--seed_everything 4294967296 is not allowed",
+    "--seed_everything true": r"--seed_everything True: expected int",
+    "--data.seed 5": r"--data.seed is not an option of its own: set --seed_everything",
+    "--model.norm mine_that_is_not.there": r"No module named 'mine_that_is_not'",
+    "--weights_only false": r"--weights_only is not an option",
 }
 
 
@@ -144,6 +214,65 @@ def test_a_mistake_gets_one_message_and_code_2(
     assert message.startswith("gan: error: ")
     assert re.search(MISTAKES[mistake], message), message
     assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+WITHOUT_CONFIG = {
+    "fit --run {tmp}/new": r"--data is needed: celeba, .*--config",
+    "fit --run {tmp}/new --data.root x": r"--data.root 'x' is given, but not the class",
+    "validate --data digits --run {tmp}/new": r"gan validate looks at a trained network",
+    "predict --data digits --run {tmp}/new": r"--run DIR, or a checkpoint with --ckpt_path",
+    "test --data digits --run {tmp}/new": r"gan test looks at a trained network",
+    "prepare": r"--data is needed: celeba",
+    "prepare --data nope": r"--data nope is not known. Known: .*digits",
+    "prepare --data digits --data.batch_size 0": r"--data.batch_size 0",
+    "evaluate --data digits": r"--images is needed",
+    "evaluate {tmp}/none --data digits --extractor digits": r"none is neither a folder",
+    "extractor --data digits --out x.pth": r"--out x.pth must end in .safetensors",
+    "extractor --data digits --out x.safetensors --held_out 2": r"--held_out is 2.0",
+}
+
+
+@pytest.mark.parametrize("line", WITHOUT_CONFIG)
+def test_a_mistake_without_a_config(
+    line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(line.format(tmp=tmp_path).split())
+    message = capsys.readouterr().err.strip().splitlines()[-1]
+    assert exit_.value.code == 2
+    assert re.search(WITHOUT_CONFIG[line], message), message
+
+
+CONFIG_MISTAKES = {
+    "model: {norm: xyz}": r"--model.norm xyz is not known",
+    "trainer: {max_step: 3}": r"--trainer.max_step is not an option; did you mean --trainer.max_st",
+    "trainer: {max_steps: 3}\ntrainer: {devices: 1}": r"trainer stands twice .* line 2",
+    "trainer: {max_steps: 3, max_steps: 4}": r"max_steps stands twice",
+    "data: {class_path: digits, init_args: {seed: 3}}": r"data.seed .* set seed_everything",
+    "a: [1,": r"is no YAML",
+    "trust: [os]": r"--trust is not an option",
+    "weights_only: false": r"--weights_only is not an option",
+}
+
+
+@pytest.mark.parametrize("text", CONFIG_MISTAKES)
+def test_a_mistake_in_a_config_names_the_file(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(["fit", "--config", str(path), "--run", str(tmp_path / "run")])
+    message = capsys.readouterr().err.strip().splitlines()[-1]
+    assert exit_.value.code == 2
+    assert f"--config {path}" in message
+    assert re.search(CONFIG_MISTAKES[text], message), message
+
+
+def test_a_config_that_is_no_utf8(tmp_path: Path) -> None:
+    (tmp_path / "latin.yaml").write_bytes("# é".encode("latin-1"))
+    with pytest.raises(UserError, match=r"latin.yaml is no text in UTF-8"):
+        cli.run(["fit", "--config", str(tmp_path / "latin.yaml")])
 
 
 def test_an_error_that_is_no_mistake_keeps_its_traceback(
@@ -170,8 +299,15 @@ def test_print_config_and_help_read_well(
     with pytest.raises(SystemExit):
         cli.main(["fit", "--help"])
     text = capsys.readouterr().out
-    for words in ("--model.n_dis", "Discriminator updates per generator update", "--run"):
+    for words in (
+        "--model.n_dis",
+        "Discriminator updates per generator update",
+        "--run",
+        "--trust",
+    ):
         assert words in text
+    assert len(text.splitlines()) < 480
+    assert "torch.nn" not in text
 
 
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
@@ -186,7 +322,7 @@ def test_every_config_parses_and_repeats_no_default(
     monkeypatch.setattr(cli.GANCommand, "instantiate_classes", lambda self: None)
     command = cli.run(["fit", "--config", str(path), "--trainer.accelerator", "cpu"])
     said = yaml.safe_load(path.read_text())
-    assert command.config.fit.data.class_path.rsplit(".", 1)[-1] == path.stem
+    assert command.config.fit.data.class_path.rsplit(".", 1)[-1] == path.stem.split("_")[0]
     for section in ("trainer", "checkpoints", "samples"):
         for key, value in said.get(section, {}).items():
             default = command._parser("fit").get_default(f"{section}.{key}")

@@ -205,7 +205,7 @@ def test_an_option_that_no_dataset_has() -> None:
     [("batch_size", 0), ("num_workers", -1), ("seed", -1), ("num_predict", 0), ("size", 0)],
 )
 def test_options_out_of_range(option: str, value: int) -> None:
-    with pytest.raises(UserError, match=f"--data.{option} {value}"):
+    with pytest.raises(UserError, match=f"^{option} {value}"):
         folder(**{option: value})  # type: ignore[arg-type]
 
 

@@ -87,6 +87,32 @@ def test_files_that_are_no_classifiers_are_refused(saved: Path, tmp_path: Path) 
         classifier(str(other)).prepare()
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", "../../x"),
+        ("name", "/tmp/x"),
+        ("name", "a/b"),
+        ("name", ".."),
+        ("name", 5),
+        ("image_shape", "abc"),
+        ("image_shape", [3, 16]),
+        ("image_shape", [3, -16, 16]),
+        ("width", 2**40),
+        ("num_classes", "4"),
+        ("accuracy", None),
+    ],
+)
+def test_what_a_file_says_of_itself_is_no_path_and_no_surprise(
+    saved: Path, tmp_path: Path, field: str, value: object
+) -> None:
+    other = tmp_path / "other.safetensors"
+    facts = json.loads(metadata(saved)["classifier"]) | {field: value}
+    save_file(load_file(saved), other, metadata={"classifier": json.dumps(facts)})
+    with pytest.raises(UserError, match="cannot use"):
+        classifier(str(other)).prepare()
+
+
 def test_training_saves_what_it_measured_and_is_reproducible(tmp_path: Path) -> None:
     before = torch.random.get_rng_state()
     results = [
@@ -269,14 +295,15 @@ def test_images_without_labels_cannot_be_learned(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         ({"out": "x.pth"}, "safetensors"),
-        ({"out": "x.safetensors", "held_out": 1.0}, "--held_out"),
-        ({"out": "x.safetensors", "name": "digits"}, "--name"),
-        ({"out": "x.safetensors", "width": 0}, "--width"),
-        ({"out": "x.safetensors", "lr": float("inf")}, "--lr is inf"),
-        ({"out": "x.safetensors", "lr": float("nan")}, "--lr is nan"),
-        ({"out": "x.safetensors", "lr": 0.0}, "--lr is 0.0"),
-        ({"out": "x.safetensors", "smoothing": 1.0}, "--smoothing"),
-        ({"out": "x.safetensors", "shift": -1}, "--shift"),
+        ({"out": "x.safetensors", "held_out": 1.0}, "^held_out is"),
+        ({"out": "x.safetensors", "name": "digits"}, "^name digits"),
+        ({"out": "x.safetensors", "name": "../../x"}, "^name .* names files"),
+        ({"out": "x.safetensors", "width": 0}, "`width`"),
+        ({"out": "x.safetensors", "lr": float("inf")}, "lr"),
+        ({"out": "x.safetensors", "lr": float("nan")}, "lr"),
+        ({"out": "x.safetensors", "lr": 0.0}, "lr"),
+        ({"out": "x.safetensors", "smoothing": 1.0}, "smoothing"),
+        ({"out": "x.safetensors", "shift": -1}, "shift"),
     ],
 )
 def test_impossible_arguments_are_refused(arguments: dict[str, float], message: str) -> None:

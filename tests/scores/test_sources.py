@@ -81,7 +81,7 @@ def test_files_are_not_read_in_order_of_their_classes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"pictures": np.zeros((2, 8, 8, 3), np.uint8)}, "must have `images`"),
+        ({"pictures": np.zeros((2, 8, 8, 3), np.uint8)}, "must have 'images'"),
         ({"images": np.zeros((2, 8, 8, 3), np.float32)}, "is float32"),
         ({"images": np.zeros((2, 3, 8, 8), np.uint8)}, r"shape \(2, 3, 8, 8\)"),
         ({"images": np.zeros((8, 8, 3), np.uint8)}, r"shape \(8, 8, 3\)"),

@@ -1,0 +1,126 @@
+"""What can be said of a command line before it is parsed: its order, and whom it trusts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+import yaml
+
+from gan_lightning.errors import UserError
+
+TRUST = "--trust"
+PLACES = ("config", "run", "ckpt_path", "root", "prepared_root", "out", "images", "cache", "real")
+"""Options whose values are files and folders, never import paths."""
+
+_IMPORT_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+
+Option = list[str]
+"""An option with its value: ``[--name, value]``, ``[--name=value]`` or ``[--name]``."""
+
+
+def options(arguments: Sequence[str]) -> list[Option]:
+    """The arguments in groups: each option with the values that follow it."""
+    groups: list[Option] = []
+    for word in arguments:
+        if word.startswith("--") or word == "-c" or not groups:
+            groups.append([word])
+        else:
+            groups[-1].append(word)
+    return groups
+
+
+def name_of(option: Option) -> str:
+    """The name of an option without its dashes: ``model.norm``, or ``x+`` for one that appends."""
+    name = option[0].partition("=")[0]
+    return "config" if name == "-c" else name.removeprefix("--")
+
+
+def values_of(option: Option) -> list[str]:
+    """What is given to an option."""
+    _, equals, value = option[0].partition("=")
+    return [value] if equals else option[1:]
+
+
+def class_first(arguments: Sequence[str]) -> list[str]:
+    """Puts what chooses before what is chosen, so that the order of the words does not matter.
+
+    Configs come before all, for what is typed wins over what a file says. A class comes before its
+    arguments, for it starts from its own defaults: in ``--model.norm.scale=2 --model.norm=ssn``
+    the scale is that of ssn. Lists that are appended to keep their order.
+
+    >>> class_first(["--a.b.c=2", "--x", "1", "--a.b", "d", "--config", "f"])
+    ['--config', 'f', '--a.b', 'd', '--a.b.c=2', '--x', '1']
+    """
+    groups = options(arguments)
+    ordered: list[Option] = []
+    for group in groups:
+        name = name_of(group)
+        ahead = _first_argument_of(name, ordered)
+        appends = any(name_of(other) == f"{name}+" for other in groups)
+        ordered.insert(len(ordered) if ahead is None or appends else ahead, group)
+    ordered.sort(key=lambda group: name_of(group) != "config")
+    return [word for group in ordered for word in group]
+
+
+def _first_argument_of(name: str, groups: list[Option]) -> int | None:
+    """Where the first argument of the class that an option chooses stands, such as its scale."""
+    inside = (k for k, group in enumerate(groups) if name_of(group).startswith(f"{name}."))
+    return next(inside, None)
+
+
+def trusted(arguments: Sequence[str]) -> tuple[str, ...]:
+    """The packages that the user's own words trust: by ``--trust``, or as values of options.
+
+    >>> trusted(["--trust", "a.b", "--model.norm", "mine.norm", "--data.root", "my.folder"])
+    ('a.b', 'mine')
+    """
+    packages: list[str] = []
+    for group in options(arguments):
+        if name_of(group) == "trust":
+            if not values_of(group):
+                raise UserError(f"{TRUST} needs the name of a package")
+            packages += values_of(group)
+        elif name_of(group).rsplit(".", 1)[-1] not in PLACES:
+            for value in values_of(group):
+                packages += [path.split(".")[0] for path in _import_paths(value)]
+    return tuple(dict.fromkeys(packages))
+
+
+def untrusting(arguments: Sequence[str]) -> list[str]:
+    """The arguments without ``--trust``, which is no option that a config could hold."""
+    kept = (group for group in options(arguments) if name_of(group) != "trust")
+    return [word for group in kept for word in group]
+
+
+def refuse_other_seeds(arguments: Sequence[str]) -> None:
+    """Raises `UserError` for the seed of a part: there is one of the whole run, in its range."""
+    for group in options(arguments):
+        name = name_of(group)
+        if name in ("data.seed", "data.init_args.seed", "model.seed"):
+            raise UserError(f"--{name} is not an option of its own: set --seed_everything")
+
+
+def _import_paths(value: str) -> Iterator[str]:
+    """The import paths in a value: itself, or the class paths of what is written as YAML."""
+    if _IMPORT_PATH.fullmatch(value):
+        yield value
+    elif value[:1] in "{[":
+        try:
+            parsed = yaml.safe_load(value)
+        except yaml.YAMLError:
+            return
+        yield from _class_paths(parsed)
+
+
+def _class_paths(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, nested in value.items():
+            if key == "class_path" and isinstance(nested, str) and _IMPORT_PATH.fullmatch(nested):
+                yield nested
+            yield from _class_paths(nested)
+    elif isinstance(value, list):
+        for nested in value:
+            if isinstance(nested, str) and _IMPORT_PATH.fullmatch(nested):
+                yield nested
+            yield from _class_paths(nested)

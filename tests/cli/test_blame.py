@@ -1,0 +1,79 @@
+"""Objects speak of their own arguments; the command line knows which option they came from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gan_lightning.callbacks import Evaluation
+from gan_lightning.data import digits as digits_data
+from gan_lightning.errors import UserError, from_argument
+from gan_lightning.extractors.digits import digits
+from gan_lightning.gan import GAN
+from gan_lightning.networks import CNNGenerator
+from gan_lightning.normalization import bssn
+from tests.conftest import Gan
+
+PLACES = {
+    "data": (digits_data, "setup"),
+    "evaluation": (Evaluation, "setup"),
+    "evaluation.extractor": (digits, "prepare"),
+    "model": (GAN, "on_train_start"),
+    "model.generator": (CNNGenerator, "forward"),
+}
+
+
+@pytest.mark.parametrize("option", PLACES)
+def test_a_mistake_found_late_names_the_option_of_its_finder(
+    option: str, gan: Gan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, method = PLACES[option]
+
+    def find(self: object, *args: object, **kwargs: object) -> None:
+        raise UserError("is wrong; see `other`", "this")
+
+    if option == "model.generator":
+        # A forward pass while the GAN is built would find it there.
+        monkeypatch.setattr(GAN, "on_train_start", lambda self: find(self.generator))
+    else:
+        monkeypatch.setattr(owner, method, find)
+    with pytest.raises(UserError) as error:
+        gan()
+    assert str(error.value) == f"--{option}.this is wrong; see --{option}.other"
+
+
+@pytest.mark.parametrize("option", ["norm", "generator_norm"])
+def test_the_norm_of_one_network_is_not_blamed_on_the_other(option: str, parsed: Gan) -> None:
+    with pytest.raises(UserError, match=rf"^--model\.{option}\.scale must be .*, got -1"):
+        parsed(f"--model.{option}", "ssn", f"--model.{option}.scale=-1")
+    with pytest.raises(UserError, match=r"^scale must be .*, got -1"):
+        bssn(-1)
+
+
+def test_a_command_names_its_own_options(tmp_path: Path) -> None:
+    from gan_lightning.cli.commands import run_command
+
+    with pytest.raises(UserError, match=r"^--data\.batch_size 0"):
+        run_command("prepare", ["--data=digits", "--data.batch_size=0"])
+    with pytest.raises(UserError, match=r"^--out x\.pth must end"):
+        run_command("extractor", ["--data=digits", "--out=x.pth"])
+
+
+def test_python_hears_of_arguments() -> None:
+    with pytest.raises(UserError, match=r"^generator\.width must be >= 1, got 0$"):
+        GAN((1, 16, 16), lambda shape: CNNGenerator(shape, width=0))
+    with pytest.raises(UserError, match=r"^generator takes images whose sides"):
+        GAN((1, 17, 16))
+    with pytest.raises(UserError, match=r"^outer\.inner is 3; see `outer\.other`$"):  # noqa: SIM117
+        with from_argument("outer"):
+            raise UserError("is 3; see `other`", "inner")
+
+
+def test_what_is_no_mistake_passes(gan: Gan, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(self: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(GAN, "on_train_start", broken)
+    with pytest.raises(ZeroDivisionError):
+        gan()
