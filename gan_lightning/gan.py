@@ -15,8 +15,14 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
-from gan_lightning.checkpointing import is_plain, require_same_architecture
-from gan_lightning.divergence import LossWatch, check_weights
+from gan_lightning import clock, validation
+from gan_lightning.checkpointing import (
+    is_plain,
+    require_format,
+    require_same_architecture,
+    stamp,
+)
+from gan_lightning.divergence import LossWatch, check_state
 from gan_lightning.errors import UserError
 from gan_lightning.graph import GraphedIteration, Iterate
 from gan_lightning.images import images_at
@@ -150,25 +156,7 @@ class GAN(LightningModule):
             self._forget_capture()
         if reason is not None and self.cuda_graph == "on":
             raise UserError(f"--model.cuda_graph on: {reason}; use auto or off")
-        if self.iterations_per_batch > 1:
-            # Lightning counts training steps for this one; the option counts iterations.
-            self.trainer.val_check_batch = self._validation_interval()
-
-    def _validation_interval(self) -> int | float | None:
-        """Training steps between two validations.
-
-        Raises:
-            UserError: The option is no multiple of the iterations of a training step.
-        """
-        interval, k = self.trainer.val_check_interval, self.iterations_per_batch
-        if not isinstance(interval, int) or self.trainer.limit_val_batches == 0:
-            return self.trainer.val_check_batch
-        if interval % k:
-            raise UserError(
-                f"--trainer.val_check_interval {interval} is no multiple of the {k} iterations of "
-                "a training step; choose one that is, or --model.iterations_per_batch 1"
-            )
-        return interval // k
+        validation.require_whole_steps(self.trainer, self.iterations_per_batch)
 
     def _why_no_graph(self) -> str | None:
         """Why iterations run op by op, or None if they shall be captured."""
@@ -200,7 +188,8 @@ class GAN(LightningModule):
                 value range.
             batch_idx: Not used; ``global_step`` addresses the random streams.
         """
-        iterations = min(self.iterations_per_batch, self.trainer.max_steps - self.global_step)
+        start, stop = self.global_step, self.trainer.max_steps
+        iterations = len(clock.training_step(start, self.iterations_per_batch, stop))
         images: Tensor = batch.images.to(self.dtype)
         interval: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]  # set late
         for real in images.unflatten(0, (iterations, self.n_dis, -1)):
@@ -209,6 +198,7 @@ class GAN(LightningModule):
             self._watch.add(losses)
             if interval and self.global_step % interval == 0:
                 self._log(losses)
+        validation.set_clock(self.trainer, start)
 
     def _iterate_eagerly(self, images: Tensor, latents: Tensor) -> Tensor:
         return iteration(
@@ -285,31 +275,33 @@ class GAN(LightningModule):
         self.log_dict(row, prog_bar=True, logger=False)
 
     def on_train_end(self) -> None:
-        """Nothing ends with a loss unseen."""
-        self._watch.check(self.trainer)
+        """Nothing ends with a loss or a weight unseen."""
+        self.require_finite()
 
     # ------------------------------------------------------------------------------- checkpoints
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuses to save a model that has diverged."""
+        """Refuses to save a model that has diverged; says what wrote the checkpoint."""
+        stamp(checkpoint)
         if self.trainer.state.fn == "fit":
             self.require_finite()
 
     def require_finite(self) -> None:
-        """Looks at all losses and weights.
+        """Looks at all losses, weights, buffers and moments; in every process.
 
         Raises:
             TrainingDiverged: One of them is NaN or infinite.
         """
         self._watch.check(self.trainer)
-        check_weights(self.trainer, self.parameters())
+        check_state(self.trainer, self)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Checks that the checkpoint is of the same architecture.
+        """Checks that the checkpoint is of this format and the same architecture.
 
         Raises:
             UserError: It is not; names the first tensor that differs.
         """
+        require_format(checkpoint)
         require_same_architecture(self.state_dict(), checkpoint["state_dict"])
 
     # --------------------------------------------------------------------------- using the model

@@ -10,18 +10,31 @@ import pytest
 from tests.conftest import ROOT
 
 PACKAGE = ROOT / "gan_lightning"
-LEAVES = {"errors", "streams", "files", "distributed", "run_folder"}  # what every room may use
+LEAVES = {
+    "errors",
+    "streams",
+    "files",
+    "distributed",
+    "run_folder",
+    "clock",
+}  # what every room may use
 ALLOWED: dict[str, set[str]] = {
     "networks": set(),
     "losses": set(),
     "normalization": set(),
     "image_files": set(),
-    "data": {"image_files"},
+    "data": {"image_files", "signals"},
     "extractors": {"image_files"},
     "scores": {"extractors", "image_files"},
     "images": {"networks"},
     "checkpointing": set(),
     "optim": set(),
+    "slurm": set(),
+    "signals": {"slurm"},
+    "run_lock": set(),
+    "scores_log": set(),
+    "checkpoint_io": {"checkpointing"},
+    "validation": set(),
     "logger": set(),
     "graph": set(),
     "divergence": set(),
@@ -31,13 +44,25 @@ ALLOWED: dict[str, set[str]] = {
         "graph",
         "checkpointing",
         "divergence",
+        "validation",
         "losses",
         "normalization",
         "networks",
         "images",
         "optim",
     },
-    "callbacks": {"gan", "logger", "extractors", "scores", "images", "networks", "data"},
+    "callbacks": {
+        "gan",
+        "logger",
+        "extractors",
+        "scores",
+        "images",
+        "networks",
+        "data",
+        "scores_log",
+        "signals",
+        "slurm",
+    },
 }
 
 

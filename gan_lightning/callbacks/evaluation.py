@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from functools import partial
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
+from gan_lightning.callbacks.best import BestCheckpoint
 from gan_lightning.callbacks.comparison import Row, held_out, table
 from gan_lightning.callbacks.ema import GeneratorAverage
 from gan_lightning.distributed import on_first
@@ -20,13 +20,13 @@ from gan_lightning.extractors.base import FeatureExtractor, option
 from gan_lightning.extractors.inception import inception
 from gan_lightning.gan import GAN
 from gan_lightning.logger import MetricsCSV
-from gan_lightning.run_folder import BEST, SCORES, checkpoint_folder
 from gan_lightning.scores.generated import GeneratedImages
 from gan_lightning.scores.protocol import Protocol, monitor
 from gan_lightning.scores.samples import SampleScore
-from gan_lightning.scores.scoring import Judge, Result
+from gan_lightning.scores.scoring import Judge
 from gan_lightning.scores.sources import NoiseImages
 from gan_lightning.scores.statistics import RealStatistics
+from gan_lightning.scores_log import ScoresLog
 
 if TYPE_CHECKING:
     from gan_lightning.data import ImageData
@@ -75,8 +75,7 @@ class Evaluation(Callback):
         self._statistics: RealStatistics | None = None
         self._last: tuple[int, list[Row]] = (-1, [])
         self._loaded_step: int | None = None
-        self._lowest = float("inf")
-        self._improved = False
+        self._best = BestCheckpoint()
 
     # ----------------------------------------------------------------------------- before training
 
@@ -101,11 +100,9 @@ class Evaluation(Callback):
         """Remembers how long the model was trained: Lightning forgets it outside of training."""
         self._loaded_step = int(checkpoint["global_step"])
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Goes on from the lowest FID of a resumed run."""
-        note = _best_note(trainer)
-        if self._loaded_step is not None and note.exists():
-            self._lowest = float(json.loads(note.read_text())["score"])
+        self._best.go_on(trainer)
 
     # --------------------------------------------------------------------------------- evaluations
 
@@ -120,13 +117,8 @@ class Evaluation(Callback):
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keeps the checkpoint, if its FID is the lowest so far."""
-        if not self._improved or _is_trial(trainer):
-            return
-        self._improved = False
-        trainer.save_checkpoint(checkpoint_folder(trainer.default_root_dir) / BEST)
-        if trainer.is_global_zero:
-            best = {"step": trainer.global_step, "score": self._lowest}
-            _best_note(trainer).write_text(json.dumps(best) + "\n")
+        if not _is_trial(trainer):
+            self._best.save_if_improved(trainer)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Prints what the scores mean, if that was asked for."""
@@ -146,7 +138,8 @@ class Evaluation(Callback):
         module.log_dict(scores, logger=False, sync_dist=True)
         step = self._step(trainer)
         if trainer.is_global_zero and not _is_trial(trainer):
-            _append(Path(trainer.default_root_dir, SCORES), step, [r.result for r in rows])
+            for scored in rows:
+                ScoresLog(trainer.default_root_dir).add(step, scored.result.to_dict())
         if trainer.state.fn != "fit":
             # Loggers would take this for step 0 of a new run, so it is only printed and appended.
             self._print(trainer, rows)
@@ -158,8 +151,8 @@ class Evaluation(Callback):
             logger.log_metrics(row, step=step)
         self._last = step, rows
         fid = next(v for name, v in rows[0].result.scores.items() if name.endswith("fid"))
-        self._improved = self.best and fid < self._lowest
-        self._lowest = min(fid, self._lowest)
+        if self.best:
+            self._best.offer(fid)
 
     def _score_generators(self, trainer: Trainer, module: GAN) -> list[Row]:
         """The generator, and its average if there is one."""
@@ -262,18 +255,6 @@ def _bar(trainer: Trainer, title: str) -> str | None:
 def _is_trial(trainer: Trainer) -> bool:
     """Whether nothing of the run is to be kept."""
     return bool(trainer.fast_dev_run)  # type: ignore[attr-defined]  # set late
-
-
-def _best_note(trainer: Trainer) -> Path:
-    return checkpoint_folder(trainer.default_root_dir) / "best.json"
-
-
-def _append(path: Path, step: int, results: Sequence[Result]) -> None:
-    """Adds a line per result; a step evaluated again gets another line."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        for result in results:
-            file.write(json.dumps({"step": step, **result.to_dict()}) + "\n")
 
 
 def _require_writable(folder: Path) -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch import Trainer
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.plugins import CheckpointIO
 
 from gan_lightning.callbacks import (
-    AtomicCheckpointIO,
     Checkpoints,
     Evaluation,
     GeneratorAverage,
@@ -20,12 +20,22 @@ from gan_lightning.callbacks import (
     SampleGrid,
     SavePredictions,
 )
-from gan_lightning.cli.arguments import SUBCOMMANDS, checkpoint_path, with_run_folder
+from gan_lightning.checkpoint_io import AtomicCheckpointIO
+from gan_lightning.cli.arguments import (
+    SUBCOMMANDS,
+    checkpoint_path,
+    option,
+    with_run_folder,
+)
 from gan_lightning.cli.commands import SUMMARY
 from gan_lightning.cli.parser import Parser
+from gan_lightning.cli.record import RunRecord
 from gan_lightning.data import ImageData
+from gan_lightning.errors import UserError
 from gan_lightning.gan import GAN
 from gan_lightning.logger import MetricsCSV
+from gan_lightning.run_lock import run_locked
+from gan_lightning.signals import Signals
 
 TRAINER_DEFAULTS: dict[str, Any] = {
     # The whole run is one epoch of positions; see gan_lightning.data.
@@ -42,22 +52,6 @@ TRAINER_DEFAULTS: dict[str, Any] = {
 
 USAGE = "gan {} [--config FILE] [--run DIR] [--OPTION VALUE ...]"
 """Instead of a page of all options, which follow anyway."""
-
-
-class SaveConfig(SaveConfigCallback):
-    """Saves the resolved ``config.yaml`` when training starts, not when a run is looked at."""
-
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Writes the file on the first rank."""
-        if stage == "fit":
-            self.config = self.config.clone()
-            self.config.ckpt_path = None  # a run from this config starts anew
-            super().setup(trainer, pl_module, stage)
-
-    def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Tells the loggers every option, for sweeps to be compared by."""
-        for logger in trainer.loggers:
-            logger.log_hyperparams(self.config.as_dict())
 
 
 class GANCommand(LightningCLI):
@@ -87,6 +81,27 @@ class GANCommand(LightningCLI):
         options = self.config[self.config.subcommand]
         if options.get("ckpt_path"):
             options.ckpt_path = checkpoint_path(options.run, options.ckpt_path)
+
+    def _set_seed(self) -> None:
+        """Hands a seed that was chosen here on to what was linked to the option before.
+
+        Raises:
+            UserError: A seed that numpy and torch do not take.
+        """
+        options = self.config[self.subcommand]
+        seed = options.seed_everything
+        if not isinstance(seed, bool) and not 0 <= seed < 2**32:
+            raise UserError(f"--seed_everything must be an integer in [0, 2**32), got {seed}")
+        super()._set_seed()
+        options.model.seed = options.data.init_args.seed = int(options.seed_everything)
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Trains in a folder that is this process's alone; looks into any."""
+        if subcommand == "fit" and self.trainer.is_global_zero:
+            with run_locked(self._get(self.config, "run")):
+                super()._run_subcommand(subcommand)
+        else:
+            super()._run_subcommand(subcommand)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Adds metrics.csv beside the user's loggers, and checkpoints that are written whole."""
@@ -132,9 +147,19 @@ def run(args: Sequence[str] | None = None) -> GANCommand:
     Raises:
         UserError: Or an error that it is the cause of.
     """
-    if args is None:
-        # Also for the processes that a distributed strategy starts with these arguments.
-        sys.argv[1:] = with_run_folder(sys.argv[1:])
+    with Signals() as signals:
+        completed = with_run_folder(sys.argv[1:] if args is None else args)
+        if args is None:
+            # Also for the processes that a distributed strategy starts with these arguments.
+            sys.argv[1:] = completed
+        try:
+            return _command(signals, None if args is None else completed)
+        finally:
+            _leave_no_empty_folder(completed)
+
+
+def _command(signals: Signals, args: Sequence[str] | None) -> GANCommand:
+    """Parses the arguments and runs the subcommand."""
     return GANCommand(
         GAN,
         ImageData,
@@ -144,10 +169,20 @@ def run(args: Sequence[str] | None = None) -> GANCommand:
             "description": f"Trains and measures GANs. {SUMMARY}.",
             **{name: {"usage": USAGE.format(name)} for name in SUBCOMMANDS},
         },
-        trainer_defaults={**TRAINER_DEFAULTS, "callbacks": [GracefulStop(), SavePredictions()]},
+        trainer_defaults={
+            **TRAINER_DEFAULTS,
+            "callbacks": [GracefulStop(signals), SavePredictions()],
+        },
         seed_everything_default=0,
-        save_config_callback=SaveConfig,
-        save_config_kwargs={"overwrite": True},
+        save_config_callback=RunRecord,
         auto_configure_optimizers=False,
-        args=None if args is None else with_run_folder(args),
+        args=None if args is None else list(args),
     )
+
+
+def _leave_no_empty_folder(arguments: Sequence[str]) -> None:
+    """Removes the folder that was made for a run which then was none."""
+    folder = option(arguments, "--run")
+    if folder is not None:
+        with suppress(OSError):  # it holds something
+            Path(folder).rmdir()

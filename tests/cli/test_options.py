@@ -127,7 +127,7 @@ MISTAKES = {
     "--data.sampling nope": r"--data.sampling 'nope': Expected .*replacement.*epoch",
     "--data.batch_size 0": r"--data.batch_size",
     "--data cifar": r"--data cifar is not known. Known: .*cifar10, digits",
-    "--ckpt_path last": r"--ckpt_path last: there is no file",
+    "--ckpt_path {tmp}/nowhere.ckpt": r"--ckpt_path .*nowhere.ckpt: there is no file",
     "--config {tmp}/nowhere.yaml": r"nowhere\.yaml",
 }
 

@@ -1,0 +1,56 @@
+"""The checkpoint of the lowest score."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from lightning.pytorch import Trainer
+
+from gan_lightning.callbacks.checkpoints import save
+from gan_lightning.files import write_whole
+from gan_lightning.run_folder import BEST, checkpoint_folder
+
+
+class BestCheckpoint:
+    """Keeps ``checkpoints/best.ckpt``, with its iteration and score in ``best.json`` beside it."""
+
+    def __init__(self) -> None:
+        self._lowest = float("inf")
+        self._improved = False
+
+    def go_on(self, trainer: Trainer) -> None:
+        """Goes on from the best of a resumed run, as far as it lies before the resumption.
+
+        A note that cannot be read counts as none: the next validation makes a new one.
+        """
+        best = _read(_note(trainer)) if trainer.ckpt_path else None
+        if best is not None and best[0] <= trainer.global_step:
+            self._lowest = best[1]
+
+    def offer(self, score: float) -> None:
+        """Notes a score of the present weights; the lower the better."""
+        self._improved = score < self._lowest
+        self._lowest = min(score, self._lowest)
+
+    def save_if_improved(self, trainer: Trainer) -> None:
+        """Saves the present weights if the last score offered was the lowest; in every process."""
+        if not self._improved:
+            return
+        self._improved = False
+        save(trainer, checkpoint_folder(trainer.default_root_dir) / BEST)
+        if trainer.is_global_zero:
+            best = {"step": trainer.global_step, "score": self._lowest}
+            write_whole(_note(trainer), json.dumps(best) + "\n")
+
+
+def _note(trainer: Trainer) -> Path:
+    return checkpoint_folder(trainer.default_root_dir) / "best.json"
+
+
+def _read(path: Path) -> tuple[int, float] | None:
+    try:
+        note = json.loads(path.read_text())
+        return int(note["step"]), float(note["score"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
