@@ -31,9 +31,8 @@ def main() -> None:
             n = max(1, round(count * options.share))
             for outcome in outcomes(Path(folder), kind, n, options.seed):
                 made.append(outcome)
+                options.out.write_text(page(made, (time.monotonic() - began) / 60))
                 print(len(made), kind, outcome.setting, outcome.faults or "passed", flush=True)
-    minutes = (time.monotonic() - began) / 60
-    options.out.write_text(page(made, minutes))
 
 
 def page(made: list[Outcome], minutes: float) -> str:

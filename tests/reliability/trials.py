@@ -166,10 +166,10 @@ def torn_files(trial: Trial) -> None:
 
 
 KINDS: dict[str, tuple[Callable[[Trial], None], int]] = {
-    "SIGKILL at random moments": (kills, 72),
-    "SIGTERM, SIGINT, SIGUSR1": (signals, 36),
+    "SIGKILL at random moments": (kills, 54),
+    "SIGTERM, SIGINT, SIGUSR1": (signals, 48),
     "two signals": (two_signals, 12),
-    "damaged checkpoints": (damage, 36),
+    "damaged checkpoints": (damage, 48),
     "full disk": (full_disk, 24),
     "two writers": (two_writers, 12),
     "torn files": (torn_files, 24),
