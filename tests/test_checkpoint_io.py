@@ -44,9 +44,8 @@ def test_file_and_folder_are_flushed_around_the_name(
 ) -> None:
     """The system's calls in their order: file to disk, read back, name, folder to disk."""
     calls: list[str] = []
-    names: dict[int, str] = {}
 
-    def watched(module: Any, name: str, note: Callable[..., str]) -> None:
+    def watched(module: object, name: str, note: Callable[..., str]) -> None:
         real = getattr(module, name)
 
         def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
@@ -57,8 +56,7 @@ def test_file_and_folder_are_flushed_around_the_name(
         monkeypatch.setattr(module, name, call)
 
     def kind(handle: int) -> str:
-        path = Path(os.readlink(f"/proc/self/fd/{handle}"))
-        names[handle] = path.name
+        path = Path(f"/proc/self/fd/{handle}").readlink()
         return "folder" if path.is_dir() else "file"
 
     watched(os, "fsync", lambda handle: f"fsync {kind(handle)}")
@@ -90,7 +88,7 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(saved: Path, room: int) -
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
     try:
-        with pytest.raises(UserError, match="cannot save .*File too large.* is intact; make room"):
+        with pytest.raises(UserError, match=r"cannot save .*File too large.* is intact; make room"):
             AtomicCheckpointIO().save_checkpoint(content(2.0), saved)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -99,7 +97,7 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(saved: Path, room: int) -
 
 
 def test_an_error_of_another_kind_is_no_full_disk(saved: Path) -> None:
-    with pytest.raises(Exception, match="pickle|local"):
+    with pytest.raises(Exception, match=r"pickle|local"):
         AtomicCheckpointIO().save_checkpoint({"f": lambda: None}, saved)
     assert damage(saved) is None
 

@@ -63,9 +63,11 @@ def test_during_training_the_first_is_noted_and_the_second_ends_at_once(number: 
 
 def test_the_signals_are_given_back() -> None:
     before = [signal.getsignal(number) for number in STOPPING]
-    with pytest.raises(ZeroDivisionError), Signals() as signals:
+    with Signals() as signals:
         assert [signal.getsignal(number) for number in STOPPING] == [signals._take] * len(STOPPING)
-        raise ZeroDivisionError
+    assert [signal.getsignal(number) for number in STOPPING] == before
+    with pytest.raises(ZeroDivisionError), Signals():
+        _ = 1 / 0
     assert [signal.getsignal(number) for number in STOPPING] == before
 
 

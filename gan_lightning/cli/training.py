@@ -20,6 +20,7 @@ from gan_lightning.callbacks import (
     SampleGrid,
     SavePredictions,
 )
+from gan_lightning.callbacks.checkpoints import is_trial
 from gan_lightning.checkpoint_io import AtomicCheckpointIO
 from gan_lightning.cli.arguments import (
     SUBCOMMANDS,
@@ -34,6 +35,7 @@ from gan_lightning.data import ImageData
 from gan_lightning.errors import UserError
 from gan_lightning.gan import GAN
 from gan_lightning.logger import MetricsCSV
+from gan_lightning.run_folder import LAST, checkpoint_folder
 from gan_lightning.run_lock import run_locked
 from gan_lightning.signals import Signals
 
@@ -119,7 +121,11 @@ class GANCommand(LightningCLI):
     def after_fit(self) -> None:
         """Says where everything is and what can be done with it."""
         run = Path(self._get(self.config, "run"))
-        if self.trainer.is_global_zero and self.trainer.max_steps > 0:
+        if not self.trainer.is_global_zero:
+            return
+        if not (checkpoint_folder(run) / LAST).exists() or is_trial(self.trainer):
+            print(f"\nNothing is kept of {self.trainer.global_step} generator updates in {run}")
+        else:
             print(
                 f"\nDone: {self.trainer.global_step} generator updates. In {run}:\n"
                 f"  samples/              images over time\n"

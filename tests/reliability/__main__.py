@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import platform
 import tempfile
 import time
 from collections import Counter
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from itertools import islice
 from pathlib import Path
 
 import torch
 
 from tests.reliability.runs import SETTINGS
-from tests.reliability.trials import KINDS, Outcome, outcomes
+from tests.reliability.trials import KINDS, Outcome, outcome, plan
 
 
 def main() -> None:
@@ -21,18 +24,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--share", type=float, default=1.0, help="part of the trials to make")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--minutes", type=float, default=1e9, help="when to begin no more of them")
+    parser.add_argument("--jobs", type=int, default=2, help="trials at once")
     options = parser.parse_args()
     os.environ["JSONARGPARSE_DEPRECATION_WARNINGS"] = "off"
     began = time.monotonic()
     made: list[Outcome] = []
-    with tempfile.TemporaryDirectory() as folder:
-        for kind, (_, count) in KINDS.items():
-            n = max(1, round(count * options.share))
-            for outcome in outcomes(Path(folder), kind, n, options.seed):
-                made.append(outcome)
-                options.out.write_text(page(made, (time.monotonic() - began) / 60))
-                print(len(made), kind, outcome.setting, outcome.faults or "passed", flush=True)
+    # Not a Pool, whose processes may have no children, as loaders with workers do.
+    context = multiprocessing.get_context("fork")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ProcessPoolExecutor(options.jobs, mp_context=context) as pool,
+    ):
+        todo = iter(plan(options.share))
+        running = {
+            pool.submit(outcome, Path(folder), *trial) for trial in islice(todo, options.jobs)
+        }
+        while running:
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            made += [future.result() for future in done]
+            minutes = (time.monotonic() - began) / 60
+            options.out.write_text(page(made, minutes))
+            print(len(made), made[-1], flush=True)
+            more = len(done) if minutes < options.minutes else 0
+            running |= {pool.submit(outcome, Path(folder), *trial) for trial in islice(todo, more)}
 
 
 def page(made: list[Outcome], minutes: float) -> str:
@@ -47,7 +62,7 @@ def page(made: list[Outcome], minutes: float) -> str:
         "`scores.jsonl` are equal, to the last bit, to those of a run that nobody disturbed, and",
         "every message was one sentence. Made by `python -m tests.reliability --out"
         " docs/reliability.md`",
-        f"in {minutes:.0f} minutes on {os.cpu_count()} cores, torch {torch.__version__}, "
+        f"in {minutes:.0f} minutes on {os.cpu_count()} busy cores, torch {torch.__version__}, "
         f"Python {platform.python_version()}. Start-up counts from the",
         "first statement of `gan` on: trials are forked from a process that has imported torch.",
         "",

@@ -5,12 +5,14 @@ A trial returns what went wrong, in words; nothing for one that was passed.
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -187,21 +189,34 @@ class Outcome:
     faults: list[str]
 
 
-def outcomes(folder: Path, kind: str, count: int, seed: int = 0) -> Iterator[Outcome]:
-    """Makes trials of a kind, the settings in turn."""
-    bench = Bench(folder)
+def plan(share: float) -> list[tuple[str, int]]:
+    """Kinds and numbers of the trials, mixed so that any part of them is like the whole."""
+    counts = {kind: max(1, round(count * share)) for kind, (_, count) in KINDS.items()}
+    places = [((n + 0.5) / count, kind, n) for kind, count in counts.items() for n in range(count)]
+    return [(kind, n) for _, kind, n in sorted(places)]
+
+
+def outcome(folder: Path, kind: str, number: int) -> Outcome:
+    """Makes a trial; its setting and its dice depend on its kind and number alone."""
     harm, _ = KINDS[kind]
-    for number in range(count):
-        setting = list(SETTINGS)[number % len(SETTINGS)]
-        rng = random.Random(f"{seed} {kind} {number}")
-        trial = Trial(bench, setting, folder / f"{kind} {number}", rng)
-        try:
-            harm(trial)
-        except Exception as error:  # a trial that breaks is a trial that failed
-            trial.faults.append(f"{type(error).__name__}: {error}")
-        if not trial.faults:
-            shutil.rmtree(trial.run, ignore_errors=True)
-        yield Outcome(kind, setting, trial.harms, trial.faults)
+    setting = list(SETTINGS)[number % len(SETTINGS)]
+    rng = random.Random(f"{kind} {number}")
+    try:
+        trial = Trial(bench(folder), setting, folder / f"{kind} {number}", rng)
+        harm(trial)
+    except Exception as error:  # a trial that breaks is a trial that failed
+        return Outcome(kind, setting, 0, [f"{type(error).__name__}: {error}"])
+    if not trial.faults:
+        shutil.rmtree(trial.run, ignore_errors=True)
+    return Outcome(kind, setting, trial.harms, trial.faults)
+
+
+@cache
+def bench(folder: Path) -> Bench:
+    """Where this process tries things; another one has another."""
+    own = folder / f"process {os.getpid()}"
+    own.mkdir(parents=True)
+    return Bench(own)
 
 
 torch.set_num_threads(1)  # forks inherit no threads
