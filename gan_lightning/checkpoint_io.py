@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import zipfile
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import IO, Any
 
 import torch
@@ -61,26 +62,36 @@ def load(path: str | Path) -> dict[str, Any]:
     Raises:
         UserError: The file is absent, damaged, or no checkpoint of this project and format.
     """
-    fault = damage(path)
+    fault, checkpoint = _examined(path)
     if fault:
         raise UserError(f"{path} {fault}; use another checkpoint, such as --ckpt_path last")
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise UserError(
-            f"{path} holds more than tensors and plain values ({type(error).__name__}), which is "
-            "no checkpoint of gan_lightning; use one that gan fit saved"
-        ) from error
     require_format(checkpoint, path)
     content: dict[str, Any] = checkpoint
     return content
 
 
 def damage(path: str | Path) -> str | None:
-    """What is wrong with a file that should be a checkpoint, or None.
+    """What is wrong with a file that should be a checkpoint, or None."""
+    return _examined(path)[0]
 
-    A checkpoint is a ZIP archive, whose checksums see every flipped bit of every tensor; torch
-    itself does not look at them.
+
+def _examined(path: str | Path) -> tuple[str | None, Any]:
+    """What is wrong with a file, and its content where nothing is."""
+    fault = archive_damage(path)
+    if fault:
+        return fault, None
+    try:
+        return None, torch.load(path, map_location="cpu", weights_only=True)
+    except UnpicklingError:
+        return "holds more than tensors and plain values, so gan fit did not save it", None
+    except Exception:  # torch reads parts of the archive that zipfile does not
+        return "is damaged", None
+
+
+def archive_damage(path: str | Path) -> str | None:
+    """What is wrong with the ZIP archive that a checkpoint is, or None.
+
+    Its checksums see every flipped bit of every tensor; torch itself does not look at them.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -91,10 +102,8 @@ def damage(path: str | Path) -> str | None:
         return "is a folder"
     except PermissionError:
         return "cannot be read"
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, ValueError):
+    except Exception:  # whatever a damaged archive makes of zipfile
         return "is damaged or no checkpoint"
-    except Exception:  # noqa: BLE001, RUF100  (whatever a damaged archive makes of zipfile)
-        return "is damaged"
     return None if bad is None else f"is damaged (the checksum of {bad} does not match)"
 
 
@@ -106,7 +115,7 @@ def _verify_written(file: IO[bytes]) -> None:
     """
     file.flush()
     os.fsync(file.fileno())
-    fault = damage(file.name)
+    fault = archive_damage(file.name)
     if fault:
         raise OSError(5, f"the written file {fault}")
 

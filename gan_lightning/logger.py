@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from argparse import Namespace
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -90,6 +91,13 @@ class MetricsCSV(Logger):
         else:
             before = self._read()
             self._write([*(before[:-1] if same else before), row])
+
+    @rank_zero_only
+    def to_disk(self) -> None:
+        """Flushes what was written, before a checkpoint makes it part of the past."""
+        if self.path.exists():
+            with told(self.path), self.path.open("rb") as file:
+                os.fsync(file.fileno())
 
     def _read(self) -> list[Row]:
         """The whole rows; one that a kill or a power failure cut is left out."""

@@ -76,7 +76,10 @@ class Checkpoints(Checkpoint):
 
 
 def save(trainer: Trainer, path: Path) -> None:
-    """Saves everything that it takes to go on; in every process."""
+    """Saves everything that it takes to go on, after what was logged so far; in every process."""
+    for logger in trainer.loggers:
+        if isinstance(logger, MetricsCSV):
+            logger.to_disk()
     trainer.save_checkpoint(path, weights_only=False)
 
 

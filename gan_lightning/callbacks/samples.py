@@ -14,6 +14,7 @@ from torch import Tensor
 from torchvision.utils import make_grid
 
 from gan_lightning.callbacks.intervals import crossed, ends
+from gan_lightning.files import told, whole
 from gan_lightning.gan import GAN
 
 
@@ -24,7 +25,8 @@ def save_grid(images: Tensor, path: Path, columns: int) -> None:
     factor = max(1, 64 // images.shape[-1])
     picture = Image.fromarray(grid)
     size = (picture.width * factor, picture.height * factor)
-    picture.resize(size, Image.Resampling.NEAREST).save(path)
+    with told(path), whole(path) as file:
+        picture.resize(size, Image.Resampling.NEAREST).save(file, format="PNG")
 
 
 class SampleGrid(Callback):
@@ -89,6 +91,8 @@ class SavePredictions(BasePredictionWriter):
         images = torch.cat(list(predictions)).cpu()
         suffix = f"-{trainer.global_rank}" if trainer.world_size > 1 else ""
         folder.mkdir(parents=True, exist_ok=True)
-        np.savez(folder / f"images{suffix}.npz", images=images.permute(0, 2, 3, 1).numpy())
+        path = folder / f"images{suffix}.npz"
+        with told(path), whole(path) as file:
+            np.savez(file, images=images.permute(0, 2, 3, 1).numpy())
         save_grid(images[:100], folder / f"images{suffix}.png", columns=10)
         print(f"Saved {len(images)} images to {folder}")

@@ -67,12 +67,12 @@ def scored(run: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(("first", "then"), [("1", "4"), ("4", "1"), ("2", "4"), ("4", "2")])
-@pytest.mark.parametrize("stop", ["6", "8"], ids=["off its multiple", "on its multiple"])
 def test_validations_do_not_shift_when_a_training_step_changes_its_length(
-    gan: Gan, tmp_path: Path, first: str, then: str, stop: str
+    gan: Gan, tmp_path: Path, first: str, then: str
 ) -> None:
+    """Nor when the run was stopped off its multiple."""
     common = ["--trainer.val_check_interval", "8", "--model.iterations_per_batch"]
-    gan(*common, first, "--trainer.max_steps", stop)
+    gan(*common, first, "--trainer.max_steps", "6")
     last_ = ["--ckpt_path", "last", "--trainer.max_steps", "24"]
     gan(*common, then, *last_)
     assert scored(tmp_path / "run") == ["8", "16", "24"]

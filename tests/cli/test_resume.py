@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,13 @@ EFFECTIVE: dict[str, str] = {
 }
 
 
-@pytest.mark.parametrize("options", EFFECTIVE)
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(option, marks=[] if re.search("n_dis|lr|betas", option) else pytest.mark.slow)
+        for option in EFFECTIVE
+    ],
+)
 def test_a_change_takes_effect_and_is_said_and_noted(
     gan: Gan, tmp_path: Path, options: str, caplog: pytest.LogCaptureFixture
 ) -> None:

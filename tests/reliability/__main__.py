@@ -75,7 +75,7 @@ def page(made: list[Outcome], minutes: float) -> str:
         of_kind = [outcome for outcome in made if outcome.kind == kind]
         struck = sum(outcome.harms for outcome in of_kind)
         bad = sum(bool(outcome.faults) for outcome in of_kind)
-        words = (harm.__doc__ or "").strip()
+        words = (harm.__doc__ or "").strip().splitlines()[0]
         lines.append(f"| {words} | {len(of_kind)} | {struck} | {bad} |")
     trials, bad_in = (Counter(o.setting for o in some) for some in (made, failed))
     lines += ["", "| setting | trials | failed |", "|---|---:|---:|"]

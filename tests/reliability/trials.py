@@ -156,13 +156,20 @@ def two_writers(trial: Trial) -> None:
 
 
 def torn_files(trial: Trial) -> None:
-    """What a power failure may leave of the files that are not checkpoints."""
+    """A power failure: a torn last line of a log, a torn config or note of the best.
+
+    What was logged before a checkpoint is on the disk when it is, so that only later lines tear.
+    """
     trial.stop_somewhere()
     name = trial.rng.choice(["metrics.csv", "scores.jsonl", "config.yaml", "checkpoints/best.json"])
     path = trial.run / name
     if path.exists():
         content = path.read_bytes()
-        path.write_bytes(content[: len(content) - trial.rng.randrange(1, min(40, len(content)))])
+        if name.endswith((".csv", ".jsonl")):
+            line = content.splitlines()[-1]
+            path.write_bytes(content + line[: trial.rng.randrange(1, len(line))])
+        else:
+            path.write_bytes(content[: trial.rng.randrange(len(content))])
     trial.harms += 1
     trial.finish()
 
