@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
+
+from gan_lightning.errors import UserError
 
 
 @contextmanager
@@ -37,6 +40,43 @@ def whole(path: str | Path, mode: str = "wb", **options: Any) -> Iterator[IO[Any
     finally:
         draft.unlink(missing_ok=True)
     sync(target.parent)
+
+
+@contextmanager
+def told(
+    path: str | Path, remedy: str = "Make room there, or choose another place"
+) -> Iterator[None]:
+    """Says in one sentence where a disk is full, broken or not to be written.
+
+    Raises:
+        UserError: In place of the system's error; names the file and what to do.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FAULTS:
+            raise
+        raise UserError(
+            f"cannot write {path}: {error.strerror}. What was there before is intact. {remedy}"
+        ) from error
+
+
+FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES}
+"""What a disk does to a program that did nothing wrong."""
+
+
+def append_line(path: Path, line: str) -> None:
+    """Adds a line to a file with one write, flushed to the disk.
+
+    Raises:
+        UserError: The disk is full or not writable.
+    """
+    with told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a") as file:
+            file.write(line + "\n")
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def write_whole(path: str | Path, content: str | bytes) -> None:

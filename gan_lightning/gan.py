@@ -12,9 +12,9 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
-from gan_lightning import stored
-from gan_lightning.checkpointing import require_same_architecture
-from gan_lightning.divergence import LossWatch, check_weights
+from gan_lightning import clock, stored, validation
+from gan_lightning.checkpointing import require_format, require_same_architecture, stamp
+from gan_lightning.divergence import LossWatch, check_state
 from gan_lightning.errors import UserError, from_argument
 from gan_lightning.images import classes_at, images_at
 from gan_lightning.loop import Loop, require_known_strategy, why_no_graph
@@ -193,26 +193,7 @@ class GAN(LightningModule):
         """Looks up all that stays the same while training."""
         self._loop = Loop(self)
         self._log_interval: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
-        if self.iterations_per_batch > 1:
-            # Lightning counts training steps for this one; the option counts iterations.
-            self.trainer.val_check_batch = self._validation_interval()
-
-    def _validation_interval(self) -> int | float | None:
-        """Training steps between two validations.
-
-        Raises:
-            UserError: The option is no multiple of the iterations of a training step.
-        """
-        interval, k = self.trainer.val_check_interval, self.iterations_per_batch
-        if not isinstance(interval, int) or self.trainer.limit_val_batches == 0:
-            return self.trainer.val_check_batch
-        if interval % k:
-            raise UserError(
-                f"{k} does not divide the Trainer's val_check_interval {interval}; choose a "
-                "multiple as interval, or `iterations_per_batch` 1",
-                "iterations_per_batch",
-            )
-        return interval // k
+        validation.require_whole_steps(self.trainer, self.iterations_per_batch)
 
     def training_step(self, batch: TrainingBatch, batch_idx: int) -> None:
         """`iterations_per_batch` iterations: each n_dis discriminator updates and a generator one.
@@ -222,15 +203,16 @@ class GAN(LightningModule):
                 value range.
             batch_idx: Not used; ``global_step`` addresses the random streams.
         """
-        done: int = self.global_step
-        iterations = min(self.iterations_per_batch, self.trainer.max_steps - done)
-        images = batch.images.to(self.dtype).chunk(iterations)
-        labels = [None] * iterations if batch.labels is None else batch.labels.chunk(iterations)
-        for t, part in enumerate(zip(images, labels, strict=True), start=done):
-            losses = self._loop(t, *part)
+        start: int = self.global_step
+        steps = clock.training_step(start, self.iterations_per_batch, self.trainer.max_steps)
+        images = batch.images.to(self.dtype).chunk(len(steps))
+        labels = [None] * len(steps) if batch.labels is None else batch.labels.chunk(len(steps))
+        for t, real, own in zip(steps, images, labels, strict=True):
+            losses = self._loop(t, real, own)
             self._watch.add(losses)
             if self._log_interval and (t + 1) % self._log_interval == 0:
                 self._log(losses)
+        validation.set_clock(self.trainer, start)
 
     def _log(self, losses: Tensor) -> None:
         self._watch.check(self.trainer)
@@ -241,31 +223,33 @@ class GAN(LightningModule):
         self.log_dict(row, prog_bar=True, logger=False)
 
     def on_train_end(self) -> None:
-        """Nothing ends with a loss unseen."""
-        self._watch.check(self.trainer)
+        """Nothing ends with a loss or a weight unseen."""
+        self.require_finite()
 
     # ------------------------------------------------------------------------------- checkpoints
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuses to save a model that has diverged."""
+        """Refuses to save a model that has diverged; says what wrote the checkpoint."""
+        stamp(checkpoint)
         if self.trainer.state.fn == "fit":
             self.require_finite()
 
     def require_finite(self) -> None:
-        """Looks at all losses and weights.
+        """Looks at all losses, weights, buffers and moments; in every process.
 
         Raises:
             TrainingDiverged: One of them is NaN or infinite.
         """
         self._watch.check(self.trainer)
-        check_weights(self.trainer, self.parameters())
+        check_state(self.trainer, self)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Checks that the checkpoint is of the same architecture.
+        """Checks that the checkpoint is of this format and the same architecture.
 
         Raises:
             UserError: It is not; names the first tensor that differs.
         """
+        require_format(checkpoint)
         require_same_architecture(self.state_dict(), checkpoint["state_dict"])
 
     @classmethod

@@ -7,6 +7,9 @@ from pathlib import Path
 CONFIG = "config.yaml"
 """Every option of the run."""
 
+HISTORY = "history.jsonl"
+"""A line per start and resumption of the run: when, from which iteration, what was changed."""
+
 METRICS = "metrics.csv"
 """Losses and scores, a row per logged iteration."""
 
@@ -16,10 +19,18 @@ SCORES = "scores.jsonl"
 LAST, BEST = "last.ckpt", "best.ckpt"
 """The newest checkpoint, and that of the lowest FID."""
 
+LOCK, OWNER = ".lock", ".owner.json"
+"""What keeps a second process out while one trains here, and which process that is."""
+
 
 def checkpoint_folder(run: str | Path) -> Path:
     """Where the checkpoints of a run are."""
     return Path(run) / "checkpoints"
+
+
+def kept_checkpoint(run: str | Path, step: int) -> Path:
+    """The checkpoint that is kept of one iteration."""
+    return checkpoint_folder(run) / f"step={step:08d}.ckpt"
 
 
 def sample_folder(run: str | Path) -> Path:

@@ -10,7 +10,14 @@ import pytest
 from tests.conftest import ROOT
 
 PACKAGE = ROOT / "gan_lightning"
-LEAVES = {"errors", "streams", "files", "distributed", "run_folder"}  # what every room may use
+LEAVES = {
+    "clock",
+    "distributed",
+    "errors",
+    "files",
+    "run_folder",
+    "streams",
+}  # what every room may use
 ALLOWED: dict[str, set[str]] = {
     "networks": set(),
     "losses": set(),
@@ -21,25 +28,30 @@ ALLOWED: dict[str, set[str]] = {
     "jsonargparse_private": set(),
     "lightning_private": set(),
     "trust": {"jsonargparse_private"},
-    "stored": {"checkpointing", "trust"},
     "checkpointing": set(),
+    "checkpoint_io": {"checkpointing"},
+    "stored": {"checkpoint_io", "checkpointing", "trust"},
+    "slurm": set(),
+    "signals": {"slurm"},
+    "run_lock": set(),
+    "scores_log": set(),
+    "validation": set(),
     "logger": set(),
     "divergence": set(),
-    "data": {"image_files"},
+    "data": {"image_files", "signals"},
     "draws": {"networks"},
     "penalties": {"draws"},
     "players": {"normalization"},
     "step": {"draws", "losses", "penalties", "players"},
     "graph": {"draws"},
     "images": {"networks", "normalization"},
-    "loop": {"draws", "graph", "players", "step"},
+    "loop": {"draws", "graph", "lightning_private", "players", "step"},
     "extractors": {"data", "image_files"},
     "scores": {"data", "extractors", "image_files", "images", "networks", "normalization"},
     "gan": {
         "checkpointing",
         "divergence",
         "images",
-        "lightning_private",
         "loop",
         "losses",
         "networks",
@@ -47,8 +59,21 @@ ALLOWED: dict[str, set[str]] = {
         "optim",
         "penalties",
         "stored",
+        "validation",
     },
-    "callbacks": {"data", "extractors", "gan", "images", "logger", "networks", "scores"},
+    "callbacks": {
+        "data",
+        "extractors",
+        "gan",
+        "images",
+        "lightning_private",
+        "logger",
+        "networks",
+        "scores",
+        "scores_log",
+        "signals",
+        "slurm",
+    },
 }
 
 

@@ -117,7 +117,9 @@ def test_what_a_run_leaves(gan: Gan, tmp_path: Path, capsys: pytest.CaptureFixtu
     run = tmp_path / "run"
     left = {str(p.relative_to(run)) for p in run.rglob("*") if p.is_file()}
     assert left == {
+        ".lock",
         "config.yaml",
+        "history.jsonl",
         "metrics.csv",
         "scores.jsonl",
         "checkpoints/last.ckpt",

@@ -1,4 +1,4 @@
-"""The checkpoint of the best score."""
+"""The checkpoint of the lowest score."""
 
 from __future__ import annotations
 
@@ -7,35 +7,46 @@ from pathlib import Path
 
 from lightning.pytorch import Trainer
 
+from gan_lightning.callbacks.checkpoints import save
 from gan_lightning.files import write_whole
 from gan_lightning.run_folder import BEST, checkpoint_folder
 
 
-class Best:
-    """Keeps ``checkpoints/best.ckpt``, that of the lowest score so far, and a note of it."""
+class BestCheckpoint:
+    """Keeps ``checkpoints/best.ckpt``, with its iteration and score in ``best.json`` beside it."""
 
     def __init__(self) -> None:
         self._lowest = float("inf")
         self._improved: str | None = None
 
-    def resume(self, trainer: Trainer, name: str) -> None:
-        """Goes on from the lowest score of a resumed run, if that is the score of this name."""
-        path = _note(trainer)
-        note = json.loads(path.read_text()) if path.exists() else {}
-        if note.get("name") == name:
-            self._lowest = float(note["score"])
+    def go_on(self, trainer: Trainer, name: str) -> None:
+        """Goes on from the best of a resumed run, as far as it lies before the resumption.
+
+        A note of another score, or one that cannot be read, counts as none: the next validation
+        makes a new one.
+
+        Args:
+            trainer: The trainer.
+            name: The score that is compared.
+        """
+        best = _read(_note(trainer), name) if trainer.ckpt_path else None
+        if best is not None and best[0] <= trainer.global_step:
+            self._lowest = best[1]
 
     def offer(self, name: str, score: float) -> None:
-        """Takes note of a score; the checkpoint can be saved only when the validation is over."""
+        """Notes a score of the present weights; the lower the better.
+
+        The checkpoint can be saved only when the validation is over.
+        """
         if score < self._lowest:
             self._lowest, self._improved = score, name
 
-    def save(self, trainer: Trainer) -> None:
-        """Saves the checkpoint, if its score is the lowest so far; every process must call this."""
+    def save_if_improved(self, trainer: Trainer) -> None:
+        """Saves the present weights if the last score offered was the lowest; in every process."""
         name, self._improved = self._improved, None
         if name is None:
             return
-        trainer.save_checkpoint(checkpoint_folder(trainer.default_root_dir) / BEST)
+        save(trainer, checkpoint_folder(trainer.default_root_dir) / BEST)
         if trainer.is_global_zero:
             note = {"step": trainer.global_step, "name": name, "score": self._lowest}
             write_whole(_note(trainer), json.dumps(note) + "\n")
@@ -43,3 +54,11 @@ class Best:
 
 def _note(trainer: Trainer) -> Path:
     return checkpoint_folder(trainer.default_root_dir) / "best.json"
+
+
+def _read(path: Path, name: str) -> tuple[int, float] | None:
+    try:
+        note = json.loads(path.read_text())
+        return (int(note["step"]), float(note["score"])) if note["name"] == name else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
-from gan_lightning.callbacks.best import Best
+from gan_lightning.callbacks.best import BestCheckpoint
 from gan_lightning.callbacks.comparison import Row, held_out, table
 from gan_lightning.callbacks.ema import GeneratorAverage
-from gan_lightning.callbacks.score_log import ScoreLog
 from gan_lightning.distributed import on_first
 from gan_lightning.errors import UserError
 from gan_lightning.extractors.base import FeatureExtractor, fingerprint, option
@@ -27,6 +26,7 @@ from gan_lightning.scores.samples import SampleScore
 from gan_lightning.scores.scoring import Judge, Split
 from gan_lightning.scores.sources import NoiseImages
 from gan_lightning.scores.statistics import RealStatistics
+from gan_lightning.scores_log import ScoresLog
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -90,7 +90,7 @@ class Evaluation(Callback):
         self._statistics: RealStatistics | None = None
         self._last: tuple[int, list[Row]] = (-1, [])
         self._loaded_step: int | None = None
-        self._best = Best()
+        self._best = BestCheckpoint()
 
     # ----------------------------------------------------------------------------- before training
 
@@ -118,14 +118,10 @@ class Evaluation(Callback):
         """Remembers how long the model was trained: Lightning forgets it outside of training."""
         self._loaded_step = int(checkpoint["global_step"])
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Goes on from what a resumed run had reached at its checkpoint."""
-        if self._loaded_step is None:
-            return
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Goes on from the lowest FID of a resumed run."""
         averaged = any(average.decay for average in _averages(trainer))
-        self._best.resume(trainer, self._fid_name(averaged))
-        if trainer.is_global_zero and not _is_trial(trainer):
-            ScoreLog(trainer.default_root_dir).forget_after(self._loaded_step)
+        self._best.go_on(trainer, self._fid_name(averaged))
 
     # --------------------------------------------------------------------------------- evaluations
 
@@ -141,7 +137,7 @@ class Evaluation(Callback):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keeps the checkpoint, if its FID is the lowest so far."""
         if not _is_trial(trainer):
-            self._best.save(trainer)
+            self._best.save_if_improved(trainer)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Prints what the scores mean, if that was asked for."""
@@ -160,7 +156,8 @@ class Evaluation(Callback):
         module.log_dict(scores, logger=False, sync_dist=True)
         step = self._step(trainer)
         if trainer.is_global_zero and not _is_trial(trainer):
-            ScoreLog(trainer.default_root_dir).append(step, [row.result for row in rows])
+            for scored in rows:
+                ScoresLog(trainer.default_root_dir).add(step, scored.result.to_dict())
         if trainer.state.fn != "fit":
             # Loggers would take this for step 0 of a new run, so it is only printed and appended.
             self._print(trainer, rows)

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from lightning.pytorch import Trainer
 
+from gan_lightning.clock import crossed
 
-def crossed(before: int, now: int, interval: int) -> bool:
-    """Whether a multiple of ``interval`` lies in (before, now]; never for interval 0.
-
-    >>> crossed(8, 12, 10), crossed(10, 19, 10), crossed(0, 5, 0)
-    (True, False, False)
-    """
-    return interval > 0 and now // interval > before // interval
+__all__ = ["crossed", "ends", "validates"]
 
 
 def ends(trainer: Trainer) -> bool:

@@ -15,7 +15,7 @@ from torchvision.utils import make_grid
 
 from gan_lightning.callbacks.intervals import crossed, ends
 from gan_lightning.errors import UserError
-from gan_lightning.files import whole
+from gan_lightning.files import told, whole
 from gan_lightning.gan import GAN
 from gan_lightning.run_folder import prediction_folder, sample_folder
 
@@ -27,7 +27,8 @@ def save_grid(images: Tensor, path: Path, columns: int) -> None:
     factor = max(1, 64 // images.shape[-1])
     picture = Image.fromarray(grid)
     size = (picture.width * factor, picture.height * factor)
-    picture.resize(size, Image.Resampling.NEAREST).save(path)
+    with told(path), whole(path) as file:
+        picture.resize(size, Image.Resampling.NEAREST).save(file, format="PNG")
 
 
 class SampleGrid(Callback):
@@ -112,7 +113,8 @@ class SavePredictions(BasePredictionWriter):
         if labels:
             arrays["labels"] = np.concatenate(labels)
         suffix = f"-{trainer.global_rank}" if trainer.world_size > 1 else ""
-        with whole(folder / f"images{suffix}.npz") as file:
+        path = folder / f"images{suffix}.npz"
+        with told(path), whole(path) as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]  # no array is called allow_pickle
         save_grid(images[:100], folder / f"images{suffix}.png", columns=10)
         print(f"Saved {len(images)} images to {folder}")

@@ -7,12 +7,17 @@ its own ``config.yaml``, so that ``gan fit --run DIR --ckpt_path last`` needs no
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from lightning.pytorch.utilities import rank_zero_info
+
+from gan_lightning.checkpoint_io import damage
 from gan_lightning.errors import UserError
+from gan_lightning.files import told
 from gan_lightning.run_folder import BEST, CONFIG, LAST, checkpoint_folder
 
 SUBCOMMANDS = ("fit", "validate", "test", "predict")
@@ -28,8 +33,23 @@ def option(arguments: Sequence[str], *names: str) -> str | None:
     return found
 
 
+def without(arguments: Sequence[str], name: str) -> list[str]:
+    """The arguments without an option and its values."""
+    left: list[str] = []
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == name:
+            next(rest, None)
+        elif not argument.startswith(f"{name}="):
+            left.append(argument)
+    return left
+
+
 def with_run_folder(arguments: Sequence[str]) -> list[str]:
     """Completes the arguments of a subcommand by ``--run`` and, for an old run, ``--config``.
+
+    The folder comes last, so that no config's own ``run:`` overrides it. A new one is made here
+    and now, so that no two processes choose the same.
 
     Args:
         arguments: What follows ``gan`` on the command line.
@@ -38,7 +58,8 @@ def with_run_folder(arguments: Sequence[str]) -> list[str]:
         The arguments, completed; unchanged if they are no subcommand's or ask for help.
 
     Raises:
-        UserError: ``gan fit`` into a folder that holds a run already, without ``--ckpt_path``.
+        UserError: ``gan fit`` into a folder that holds a run already, without ``--ckpt_path``; or
+            ``--run`` is a file.
     """
     if not arguments or _only_asks(arguments):
         return list(arguments)
@@ -50,30 +71,83 @@ def with_run_folder(arguments: Sequence[str]) -> list[str]:
             )
         return list(arguments)
     subcommand, *rest = arguments
-    config, run = option(rest, "--config", "-c"), option(rest, "--run")
+    run = option(rest, "--run")
     if run is None:
-        name = Path(config).stem if config else "gan"
-        return [subcommand, *rest, f"--run={_new_folder(name)}"]
-    saved = Path(run, CONFIG)
-    if saved.exists():
-        if subcommand == "fit" and option(rest, "--ckpt_path") is None:
-            raise UserError(
-                f"--run {run} holds a run already. Go on with it by adding --ckpt_path last, "
-                "or choose another folder"
-            )
-        if subcommand != "fit" and option(rest, "--ckpt_path") is None:
-            rest.append("--ckpt_path=last")
-        if config is None:
-            rest.insert(0, f"--config={saved}")
-        return [subcommand, *rest]
-    return list(arguments)
+        return [subcommand, *rest, f"--run={_new_folder(subcommand, rest)}"]
+    folder = Path(run).expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"--run {run} is a file; give the folder of a run, or a new one")
+    complete = _started if subcommand == "fit" else _looked_at
+    return [subcommand, *complete(folder, without(rest, "--run")), f"--run={folder}"]
 
 
-def _new_folder(name: str) -> Path:
-    """``runs/<name>-<time>``, or another if that exists."""
+def _started(folder: Path, rest: list[str]) -> list[str]:
+    """The other options of ``gan fit --run FOLDER``."""
+    asked = option(rest, "--ckpt_path")
+    if asked == "last" and not any(checkpoint_folder(folder).glob("*.ckpt")):
+        rank_zero_info(
+            f"--ckpt_path last: {folder} holds no checkpoint yet, so training starts anew"
+        )
+        rest = without(rest, "--ckpt_path")
+    elif asked is None and holds_run(folder):
+        raise UserError(
+            f"--run {folder} holds a run already. Go on with it by adding --ckpt_path last, "
+            "or choose another folder"
+        )
+    return _with_own_config(folder, rest)
+
+
+def _looked_at(folder: Path, rest: list[str]) -> list[str]:
+    """The other options of ``gan predict --run FOLDER`` and the like."""
+    if holds_run(folder) and option(rest, "--ckpt_path") is None:
+        rest = [*rest, "--ckpt_path=last"]
+    return _with_own_config(folder, rest)
+
+
+def _with_own_config(folder: Path, rest: list[str]) -> list[str]:
+    saved = folder / CONFIG
+    if saved.exists() and option(rest, "--config", "-c") is None:
+        return [f"--config={saved}", *rest]
+    return rest
+
+
+def holds_run(folder: Path) -> bool:
+    """Whether a run was started in a folder."""
+    return (folder / CONFIG).exists() or any(checkpoint_folder(folder).glob("*.ckpt"))
+
+
+def _new_folder(subcommand: str, rest: Sequence[str]) -> Path:
+    """``runs/<config>-<time>``, or another if that exists; made if something is to be trained.
+
+    Raises:
+        UserError: Several processes were started from outside, and would each choose their own.
+    """
+    config = option(rest, "--config", "-c")
+    name = Path(config).stem if config else "gan"
+    if subcommand == "fit" and _one_of_many():
+        raise UserError(
+            "--run is needed where several processes are started from outside (torchrun, srun), so "
+            f"that all of them use the same folder; add --run=runs/{name}"
+        )
     wanted = Path("runs", f"{name}-{time.strftime('%Y%m%d-%H%M%S')}")
     others = (wanted.with_name(f"{wanted.name}-{n}") for n in itertools.count(2))
-    return next(path for path in itertools.chain([wanted], others) if not path.exists())
+    paths = itertools.chain([wanted], others)
+    return next(path for path in paths if subcommand != "fit" or _claimed(path))
+
+
+def _claimed(path: Path) -> bool:
+    """Makes a folder; the file system decides which of several processes does."""
+    with told(path, "Choose another folder with --run"):
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            return False
+    return True
+
+
+def _one_of_many() -> bool:
+    numbers = (os.environ.get(name, "1") for name in ("WORLD_SIZE", "SLURM_NTASKS"))
+    return any(number.isdigit() and int(number) > 1 for number in numbers)
 
 
 def _only_asks(arguments: Sequence[str]) -> bool:
@@ -84,15 +158,29 @@ def _only_asks(arguments: Sequence[str]) -> bool:
 def checkpoint_path(run: str, name: str) -> str:
     """The path that ``--ckpt_path`` means: a file, or the run's own, ``last`` or ``best``.
 
+    Where the last one is damaged, the newest of those beside it that is not takes its place.
+
     Raises:
-        UserError: There is no such file; lists those that the run has.
+        UserError: There is no such file, or it is damaged; lists those that the run has.
     """
     own = {"last": LAST, "best": BEST}
-    path = checkpoint_folder(run) / own[name] if name in own else Path(name)
-    if path.is_file():
+    path = checkpoint_folder(run) / own[name] if name in own else Path(name).expanduser()
+    fault = damage(path)
+    if fault is None:
         return str(path)
-    there = sorted(p.name for p in checkpoint_folder(run).glob("*.ckpt"))
+    others = [p for p in _newest_first(checkpoint_folder(run)) if p != path and damage(p) is None]
+    if name == "last" and others:
+        rank_zero_info(
+            f"{path} {fault}; going on from {others[0]} instead, the newest that is whole"
+        )
+        return str(others[0])
+    found = f"there is no file {path}" if fault == "does not exist" else f"{path} {fault}"
     raise UserError(
-        f"--ckpt_path {name}: there is no file {path}. Checkpoints of --run {run}: "
-        f"{', '.join(there) or 'none'}"
+        f"--ckpt_path {name}: {found}. Checkpoints of --run {run}: "
+        f"{', '.join(sorted(p.name for p in others)) or 'none'}"
     )
+
+
+def _newest_first(folder: Path) -> list[Path]:
+    """The checkpoints of a run, by when they were saved."""
+    return sorted(folder.glob("*.ckpt"), key=lambda path: path.stat().st_mtime_ns, reverse=True)

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.cli import (
-    ArgsType,
-    LightningArgumentParser,
-    LightningCLI,
-    SaveConfigCallback,
-)
+from lightning.pytorch import Trainer
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.plugins import CheckpointIO
 
 from gan_lightning.callbacks import (
-    AtomicCheckpointIO,
     Checkpoints,
     Evaluation,
     GeneratorAverage,
@@ -27,10 +22,13 @@ from gan_lightning.callbacks import (
     SampleGrid,
     SavePredictions,
 )
-from gan_lightning.cli.arguments import SUBCOMMANDS, checkpoint_path, with_run_folder
+from gan_lightning.callbacks.checkpoints import is_trial
+from gan_lightning.checkpoint_io import AtomicCheckpointIO
+from gan_lightning.cli.arguments import SUBCOMMANDS, checkpoint_path, option, with_run_folder
 from gan_lightning.cli.blame import mistake_behind, option_behind, telling_options
 from gan_lightning.cli.front import sentence
 from gan_lightning.cli.parser import Parser, add_config
+from gan_lightning.cli.record import RunRecord
 from gan_lightning.cli.sentences import what_went_wrong
 from gan_lightning.cli.trainer_options import check
 from gan_lightning.cli.words import class_first, refuse_other_seeds, trusted, untrusting
@@ -39,6 +37,9 @@ from gan_lightning.defaults import trainer_defaults
 from gan_lightning.errors import UserError, one_line
 from gan_lightning.gan import GAN
 from gan_lightning.logger import MetricsCSV
+from gan_lightning.run_folder import LAST, checkpoint_folder
+from gan_lightning.run_lock import run_locked
+from gan_lightning.signals import Signals
 from gan_lightning.trust import require_kinds, trusting
 
 USAGE = "gan {} [--config FILE] [--run DIR] [--trust PACKAGE] [--OPTION VALUE ...]"
@@ -52,22 +53,6 @@ else they name is imported only with --trust PACKAGE. What you type yourself is 
 
 BUILDERS = (ImportError, MisconfigurationException, OSError, TypeError, ValueError)
 """What libraries raise when they are given what they do not take, or are not installed."""
-
-
-class SaveConfig(SaveConfigCallback):
-    """Saves the resolved ``config.yaml`` when training starts, not when a run is looked at."""
-
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Writes the file on the first rank."""
-        if stage == "fit":
-            self.config = self.config.clone()
-            self.config.ckpt_path = None  # a run from this config starts anew
-            super().setup(trainer, pl_module, stage)
-
-    def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Tells the loggers every option, for sweeps to be compared by."""
-        for logger in trainer.loggers:
-            logger.log_hyperparams(self.config.as_dict())
 
 
 class GANCommand(LightningCLI):
@@ -168,8 +153,11 @@ class GANCommand(LightningCLI):
             raise _refused(error) from error
 
     def _run_subcommand(self, subcommand: str) -> None:
+        """Trains in a folder that is this process's alone; looks into any."""
+        alone = subcommand == "fit" and self.trainer.is_global_zero
         try:
-            super()._run_subcommand(subcommand)
+            with run_locked(self._get(self.config, "run")) if alone else nullcontext():
+                super()._run_subcommand(subcommand)
         except MisconfigurationException as error:
             raise UserError(one_line(error)) from error
 
@@ -221,7 +209,11 @@ class GANCommand(LightningCLI):
     def after_fit(self) -> None:
         """Says where everything is and what can be done with it."""
         run = Path(self._get(self.config, "run"))
-        if self.trainer.is_global_zero and self.trainer.max_steps > 0:
+        if not self.trainer.is_global_zero:
+            return
+        if not (checkpoint_folder(run) / LAST).exists() or is_trial(self.trainer):
+            print(f"\nNothing is kept of {self.trainer.global_step} generator updates in {run}")
+        else:
             print(
                 f"\nDone: {self.trainer.global_step} generator updates. In {run}:\n"
                 f"  samples/              images over time\n"
@@ -261,34 +253,46 @@ def run(args: Sequence[str] | None = None) -> GANCommand:
     Raises:
         UserError: A mistake of the user's.
     """
-    with telling_options():
+    with Signals() as signals, telling_options():
         arguments = with_run_folder(sys.argv[1:] if args is None else args)
         if args is None:
             # Also for the processes that a distributed strategy starts with these arguments.
             sys.argv[1:] = arguments
-        command = next(iter(arguments), "")
-        if command not in SUBCOMMANDS:
-            raise UserError(f"{command!r} is not one of {', '.join(SUBCOMMANDS)}")
-        refuse_other_seeds(arguments)
-        packages = trusted(arguments)
-        with trusting(packages):
-            return GANCommand(
-                GAN,
-                ImageData,
-                subclass_mode_data=True,
-                parser_class=Parser,
-                parser_kwargs={
-                    command: {
-                        "usage": USAGE.format(command),
-                        "description": ABOUT.format(sentence(command)),
-                    }
-                },
-                trainer_defaults=trainer_defaults(callbacks=[GracefulStop(), SavePredictions()]),
-                seed_everything_default=0,
-                save_config_callback=SaveConfig,
-                save_config_kwargs={"overwrite": True},
-                auto_configure_optimizers=False,
-                args=[*arguments[:1], *class_first(untrusting(arguments[1:]))],
-                only=command,
-                trust=packages,
-            )
+        try:
+            return _command(signals, arguments)
+        finally:
+            _leave_no_empty_folder(arguments)
+
+
+def _command(signals: Signals, arguments: Sequence[str]) -> GANCommand:
+    """Parses the arguments and runs the subcommand."""
+    command = next(iter(arguments), "")
+    if command not in SUBCOMMANDS:
+        raise UserError(f"{command!r} is not one of {', '.join(SUBCOMMANDS)}")
+    refuse_other_seeds(arguments)
+    packages = trusted(arguments)
+    usage = {"usage": USAGE.format(command), "description": ABOUT.format(sentence(command))}
+    callbacks = [GracefulStop(signals), SavePredictions()]
+    with trusting(packages):
+        return GANCommand(
+            GAN,
+            ImageData,
+            subclass_mode_data=True,
+            parser_class=Parser,
+            parser_kwargs={command: usage},
+            trainer_defaults=trainer_defaults(callbacks=callbacks),
+            seed_everything_default=0,
+            save_config_callback=RunRecord,
+            auto_configure_optimizers=False,
+            args=[*arguments[:1], *class_first(untrusting(arguments[1:]))],
+            only=command,
+            trust=packages,
+        )
+
+
+def _leave_no_empty_folder(arguments: Sequence[str]) -> None:
+    """Removes the folder that was made for a run which then was none."""
+    folder = option(arguments, "--run")
+    if folder is not None:
+        with suppress(OSError):  # it holds something
+            Path(folder).rmdir()

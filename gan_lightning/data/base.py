@@ -23,7 +23,7 @@ from gan_lightning.data.loading import (
     PixelLoader,
     Pixels,
     Spans,
-    leave_interrupts_to_the_trainer,
+    leave_signals_to_the_trainer,
     to_batch,
 )
 from gan_lightning.data.preparation.preparing import prepare
@@ -255,7 +255,7 @@ class ImageData(LightningDataModule, ABC):
             num_workers=self.num_workers,
             pin_memory=device.type == "cuda",
             persistent_workers=self.num_workers > 0,
-            worker_init_fn=leave_interrupts_to_the_trainer,
+            worker_init_fn=leave_signals_to_the_trainer,
         )
 
     def _trainer(self) -> Trainer:

@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from gan_lightning.clock import training_step
 from gan_lightning.data.prepared import Prepared
 from gan_lightning.data.sampling import Draw, flips
+from gan_lightning.signals import STOPPING
 
 T = TypeVar("T")
 
@@ -117,7 +119,7 @@ def _taken(labels: NDArray[np.int64] | None, indices: NDArray[np.int64]) -> Tens
 
 
 class Spans(Sampler[range]):
-    """The positions that are left of a run, ``step`` at a time.
+    """The positions that are left of a run, ``step`` at a time, up to the multiples of it.
 
     Its length also counts the training steps that an interrupted run has already done, because
     Lightning resumes with that number as its batch index and stops where the index meets the
@@ -126,22 +128,26 @@ class Spans(Sampler[range]):
     Args:
         start: First position to deliver.
         stop: Where the run ends.
-        step: Positions of one element; the last one may be shorter.
+        step: Positions of one element; the first and the last may be shorter.
         done: Number of training steps before ``start``.
     """
 
     def __init__(self, start: int, stop: int, step: int, done: int) -> None:
-        self.starts = range(start, stop, step)
+        self.start, self.stop, self.step = start, stop, step
         self.done = done
 
     def __len__(self) -> int:
         """Returns the number of training steps of the whole run, those done included."""
-        return self.done + len(self.starts)
+        left = -(-self.stop // self.step) - self.start // self.step
+        return self.done + (left if self.start < self.stop else 0)
 
     def __iter__(self) -> Iterator[range]:
         """Yields the spans that are left."""
-        for first in self.starts:
-            yield range(first, min(first + self.starts.step, self.starts.stop))
+        first = self.start
+        while first < self.stop:
+            span = training_step(first, self.step, self.stop)
+            yield span
+            first = span.stop
 
 
 class Resumable:
@@ -158,12 +164,14 @@ class Resumable:
         """Does nothing."""
 
 
-def leave_interrupts_to_the_trainer(worker: int) -> None:
-    """Lets a worker live on when Ctrl-C reaches all processes of a terminal.
+def leave_signals_to_the_trainer(worker: int) -> None:
+    """Lets a worker live on when a signal reaches all processes of a terminal or a job.
 
-    The trainer finishes its iteration and saves; a dead worker would make it fail instead.
+    The trainer finishes its iteration and saves; a dead worker would make it fail instead. Workers
+    end when the trainer does: they look for it every few seconds.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_IGN)
 
 
 class PixelLoader(Resumable, DataLoader[Pixels]):

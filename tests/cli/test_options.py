@@ -148,7 +148,7 @@ MISTAKES = {
     "--data.sampling nope": r"--data.sampling nope: expected one of .*replacement.*epoch",
     "--data.batch_size 0": r"--data.batch_size",
     "--data cifar": r"--data cifar is not known. Known: .*cifar10, digits",
-    "--ckpt_path last": r"--ckpt_path last: there is no file",
+    "--ckpt_path {tmp}/nowhere.ckpt": r"--ckpt_path .*nowhere.ckpt: there is no file",
     "--config {tmp}/nowhere.yaml": r"nowhere\.yaml: No such file",
     # Whose argument it is: that of the option that built the object, whatever its class.
     "--model.norm.scale 1e-40": r"--model.norm.scale must be .*, got 1e-40",

@@ -171,7 +171,7 @@ def test_resuming_with_another_number_of_positions_at_a_time(tmp_path: Path) -> 
     train(digits(batch_size=4), 4, tmp_path, Recorder(iterations_per_batch=2))
     module = Recorder(iterations_per_batch=3)
     rest = train(digits(batch_size=4), 9, tmp_path, module, resume=True)
-    assert [step for step, _, _ in rest] == [4, 7]
+    assert [step for step, _, _ in rest] == [4, 6]  # then in time with a run that began so
     np.testing.assert_array_equal(
         np.concatenate([images for _, images, _ in rest]),
         np.concatenate([images for _, images, _ in single[4:]]),
@@ -213,7 +213,7 @@ def test_images_are_channels_last() -> None:
 
 def test_spans_cover_what_is_left_and_count_what_is_done() -> None:
     spans = Spans(start=4, stop=11, step=3, done=2)
-    assert list(spans) == [range(4, 7), range(7, 10), range(10, 11)]
+    assert list(spans) == [range(4, 6), range(6, 9), range(9, 11)]
     assert len(spans) == 5
     assert list(Spans(11, 11, 3, 4)) == []
 

@@ -1,0 +1,99 @@
+"""What a run says of itself: its options, and how they changed when it went on."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.cli import SaveConfigCallback
+from lightning.pytorch.utilities import rank_zero_info
+
+from gan_lightning.checkpointing import STAMP
+from gan_lightning.cli import resume
+from gan_lightning.errors import UserError
+from gan_lightning.files import append_line, told, write_whole
+from gan_lightning.run_folder import CONFIG, HISTORY
+
+
+class RunRecord(SaveConfigCallback):
+    """Compares the options with the checkpoint's, and writes them when the first iteration begins.
+
+    Nothing in the folder changes before: a run that is refused, for whatever reason, leaves it as
+    it was.
+    """
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Works out the options as they will be saved."""
+        if stage != "fit":
+            return
+        self._changed: dict[str, tuple[Any, Any]] = {}
+        self._written = False
+        self.config = self.config.clone()
+        self.config.ckpt_path = None  # a run from this config starts anew
+        self._yaml = self.parser.dump(self.config, skip_none=False, format="yaml")
+        self._options = resume.flat(yaml.safe_load(self._yaml))
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Refuses what cannot go on.
+
+        Raises:
+            UserError: The checkpoint is beyond the end, or was trained with other options that
+                cannot change.
+        """
+        if trainer.state.fn != "fit":
+            return
+        made = int(checkpoint["global_step"])
+        if trainer.max_steps < made:
+            raise UserError(
+                f"--trainer.max_steps {trainer.max_steps} is less than the {made} iterations that "
+                f"the checkpoint has behind it; give more than {made} to train longer"
+            )
+        saved = checkpoint.get(STAMP, {}).get("options")
+        if saved is not None:
+            self._changed = resume.changes(saved, resume.that_matter(self._options))
+            resume.require_allowed(self._changed)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Gives the restored optimizers what was changed."""
+        for name, optimizer in zip(("generator", "discriminator"), trainer.optimizers, strict=True):
+            resume.set_optimizer_options(name, optimizer, self._changed)
+        if self._changed:
+            rank_zero_info(resume.in_words(self._changed))
+
+    def on_train_batch_start(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
+        """Writes, once: everything was accepted, and the first iteration is about to be made."""
+        if not self._written and trainer.is_global_zero:
+            self._write(trainer)
+        self._written = True
+
+    def _write(self, trainer: Trainer) -> None:
+        run = Path(trainer.default_root_dir)
+        for logger in trainer.loggers:
+            logger.log_hyperparams(self.config.as_dict())
+        with told(run / CONFIG):
+            write_whole(run / CONFIG, self._yaml)
+        append_line(run / HISTORY, json.dumps(self._entry(trainer)))
+
+    def _entry(self, trainer: Trainer) -> dict[str, Any]:
+        """A line of the history."""
+        return {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "iteration": trainer.global_step,
+            "max_steps": trainer.max_steps,
+            "checkpoint": str(trainer.ckpt_path) if trainer.ckpt_path else None,
+            "changed": {key: list(pair) for key, pair in self._changed.items()},
+            "torch": torch.__version__,
+        }
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Lets the checkpoint carry the options that its weights depend on."""
+        checkpoint.setdefault(STAMP, {})["options"] = resume.that_matter(self._options)
