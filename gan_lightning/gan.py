@@ -77,9 +77,12 @@ class GAN(LightningModule):
         iterations_per_batch: Iterations that one training step of Lightning makes, >= 1, so that
             its loop costs less; the trained weights do not depend on it. 0 means 10 with a CUDA
             graph and 1 otherwise. Whatever happens between training steps (validation, checkpoints,
-            moving averages, stopping on a signal) happens at its multiples.
+            samples, stopping on a signal) happens at its multiples.
         num_classes: Number of classes of the images, None without; on the command line it comes
             from the data. A network whose constructor takes ``num_classes`` is given it.
+
+    Attributes:
+        after_each_iteration: Called after every iteration, also of those within one training step.
     """
 
     def __init__(
@@ -135,6 +138,7 @@ class GAN(LightningModule):
         latent = torch.zeros(1, self.generator.latent_dim)
         normalize_(self.generator, generator_norm, latent, *labels)
         normalize_(self.discriminator, norm, torch.zeros(1, *image_shape), *labels)
+        self.after_each_iteration: list[Callable[[], None]] = []
         self._watch = LossWatch()
         self._graphed: bool | None = None  # unknown before there is a trainer
         self.configure_optimizers()  # what torch refuses is found now, not when training starts

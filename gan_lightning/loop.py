@@ -65,6 +65,7 @@ class Loop:
         self._generator.refresh_()
         self._discriminator.refresh_()
         self._iterate = self._chosen_way(gan)
+        self._followers = gan.after_each_iteration
 
     def __call__(self, t: int, images: Tensor, labels: Tensor | None) -> Tensor:
         """Makes one iteration.
@@ -81,6 +82,8 @@ class Loop:
             self.drawing.draws(t, images, labels), self.drawing.own_draw(t, images)
         )
         self._count()
+        for follow in self._followers:
+            follow()
         return losses
 
     def _eagerly(self, draws: Draw, own: Own | None) -> Tensor:

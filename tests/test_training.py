@@ -206,7 +206,7 @@ def test_other_subcommands_leave_the_run_as_it_is(
 
 
 def test_iterations_of_a_training_step_divide_the_validation_interval(gan: Gan) -> None:
-    with pytest.raises(UserError, match="val_check_interval 4 is no multiple of the 3"):
+    with pytest.raises(UserError, match="3 does not divide the Trainer's val_check_interval 4"):
         gan("--model.iterations_per_batch", "3")
     assert gan("--model.iterations_per_batch", "2", folder="two").trainer.global_step == 6
 

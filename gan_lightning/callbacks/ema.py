@@ -17,10 +17,9 @@ from gan_lightning.gan import GAN
 class GeneratorAverage(Callback):
     """Keeps a moving average of the generator beside it, saved with each checkpoint.
 
-    ``average <- decay * average + (1 - decay) * weights`` after each training step, which is one
-    generator update unless ``iterations_per_batch`` makes it several; for the parameters
-    and for the running statistics of batch normalization. Training does not notice. `Evaluation`
-    scores the average as well, as ``ema_...``. (Lightning's own weight averaging would put the
+    ``average <- decay * average + (1 - decay) * weights`` after each generator update, for the
+    parameters and for the running statistics of batch normalization. Training does not notice.
+    `Evaluation` scores the average as well, as ``ema_...``. (Lightning's own would put the
     average in place of the trained weights at the end and in the checkpoints.)
 
     Args:
@@ -32,34 +31,33 @@ class GeneratorAverage(Callback):
             raise UserError(f"is {decay}; allowed are numbers between 0 and 1", "decay")
         self.decay = decay
         self.weights: dict[str, Tensor] = {}
-        self._seen = 0
+        self._present: dict[str, Tensor] = {}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Starts from the present weights, or goes on from those of the checkpoint."""
         if self.decay is None:
             return
-        self._seen = trainer.global_step
-        generator = _generator(pl_module)
-        present = {name: tensor.float().clone() for name, tensor in averaged(generator).items()}
-        old = {name: tensor.to(pl_module.device) for name, tensor in self.weights.items()}
-        self.weights = old or present
+        assert isinstance(pl_module, GAN)
+        self._present = averaged(pl_module.generator)
+        begin = self.weights or self._present
+        self.weights = {
+            name: tensor.to(pl_module.device, torch.float32, copy=True)
+            for name, tensor in begin.items()
+        }
+        pl_module.after_each_iteration.append(self._follow)
 
     @torch.no_grad()
-    def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        *args: Any,
-        **kwargs: Any,
-    ) -> None:
+    def _follow(self) -> None:
         """Moves the average towards the present weights."""
-        updates = trainer.global_step - self._seen
-        if self.decay is None or updates == 0:
-            return
-        self._seen = trainer.global_step
-        present = averaged(_generator(pl_module))
-        targets = [present[name].float() for name in self.weights]
-        torch._foreach_lerp_(list(self.weights.values()), targets, 1 - self.decay**updates)
+        assert self.decay is not None
+        targets = [self._present[name].float() for name in self.weights]
+        torch._foreach_lerp_(list(self.weights.values()), targets, 1 - self.decay)
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Follows no more."""
+        assert isinstance(pl_module, GAN)
+        if self._follow in pl_module.after_each_iteration:
+            pl_module.after_each_iteration.remove(self._follow)
 
     def state_dict(self) -> dict[str, Any]:
         """The average, for checkpoints."""
@@ -82,8 +80,3 @@ def averaged(generator: nn.Module) -> dict[str, Tensor]:
     }
     parameters = {name: tensor.detach() for name, tensor in generator.named_parameters()}
     return parameters | statistics
-
-
-def _generator(pl_module: LightningModule) -> nn.Module:
-    assert isinstance(pl_module, GAN)
-    return pl_module.generator

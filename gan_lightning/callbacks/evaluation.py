@@ -74,13 +74,15 @@ class Evaluation(Callback):
         best: bool = True,
         compare: bool = False,
     ) -> None:
+        # Kept under their own names, by which the command line finds whose mistake something is.
+        self.extractor, self.protocol, self.metrics = extractor, protocol, tuple(metrics)
         self.cache = cache
         self.best = best
         self.compare = compare
         self.judge = Judge(
-            extractor,
-            protocol,
-            tuple(metrics),
+            self.extractor,
+            self.protocol,
+            self.metrics,
             Path(cache) if cache else None,
             Path(real) if real else None,
             real_count,

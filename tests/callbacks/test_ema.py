@@ -18,6 +18,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.gan import GAN
 from gan_lightning.scores.generated import GeneratedImages
 from tests.callbacks import runs
+from tests.conftest import Gan, last, same
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.*does not have many workers",
@@ -82,3 +83,30 @@ def test_a_decay_that_is_none_is_refused(decay: float) -> None:
 def test_without_a_decay_nothing_is_averaged(tmp_path: Path) -> None:
     runs.fit(tmp_path, [runs.evaluation(), GeneratorAverage()])
     assert not any(name.startswith("ema_") for row in rows(tmp_path) for name in row)
+
+
+def weights(run: Path) -> dict[str, Tensor]:
+    (callback,) = (
+        state
+        for name, state in last(run)["callbacks"].items()  # type: ignore[attr-defined]
+        if "GeneratorAverage" in name
+    )
+    average: dict[str, Tensor] = callback["weights"]
+    return average
+
+
+def test_the_average_counts_generator_updates_whatever_a_training_step_makes(
+    gan: Gan, tmp_path: Path
+) -> None:
+    """Also when a run stops in the middle of a training step and goes on."""
+    options = ["--ema.decay=0.7", "--trainer.limit_val_batches=0"]
+    gan(*options, folder="one")
+    four = [*options, "--model.iterations_per_batch=4"]
+    gan(*four, folder="four")
+    gan(*four, "--trainer.max_steps=3", folder="parts")
+    gan(*four, "--ckpt_path=last", folder="parts")
+    for folder in ("four", "parts"):
+        assert same(weights(tmp_path / folder), weights(tmp_path / "one")), folder
+    start = weights(tmp_path / "one")["linear.weight"]
+    state = last(tmp_path / "one")["state_dict"]
+    assert not torch.equal(start, state["generator.linear.weight"])  # type: ignore[index]
