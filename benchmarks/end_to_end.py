@@ -20,11 +20,11 @@ from gan_lightning.data.base import Split
 from gan_lightning.data.prepared import Prepared
 from gan_lightning.draws import Draw
 from gan_lightning.gan import GAN
-from gan_lightning.logger import MetricsCSV
 from gan_lightning.losses import hinge
 from gan_lightning.normalization import bssn
 from gan_lightning.optim import GANAdam
 from gan_lightning.players import Player, descend
+from gan_lightning.runs.metrics_csv import MetricsCSV
 from gan_lightning.step import iteration
 
 

@@ -12,8 +12,9 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
-from gan_lightning import clock, stored, validation
-from gan_lightning.checkpointing import require_format, require_same_architecture, stamp
+from gan_lightning import clock, validation
+from gan_lightning.checkpoints import loading
+from gan_lightning.checkpoints.compatible import require_format, require_same_architecture, stamp
 from gan_lightning.divergence import LossWatch, check_state
 from gan_lightning.errors import UserError, from_argument
 from gan_lightning.images import classes_at, images_at
@@ -110,7 +111,7 @@ class GAN(LightningModule):
             # An objective with state is a module; what is saved of it here is its options.
             warnings.filterwarnings("ignore", "Attribute .* is an instance of `nn.Module`")
             self.save_hyperparameters(logger=False)  # the command line logs the whole config
-        stored.keep_sayable(type(self), self.hparams)
+        loading.keep_sayable(type(self), self.hparams)
         _at_least("n_dis", n_dis, 1)
         if generator_batch_size is not None:
             _at_least("generator_batch_size", generator_batch_size, 1)
@@ -280,7 +281,7 @@ class GAN(LightningModule):
             UserError: The file is no such checkpoint, names what it may not, or its GAN was made
                 from Python objects that have to be passed again.
         """
-        return stored.load(cls, checkpoint_path, map_location, trust, kwargs)
+        return loading.load(cls, checkpoint_path, map_location, trust, kwargs)
 
     # --------------------------------------------------------------------------- using the model
 

@@ -10,9 +10,9 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from gan_lightning.callbacks.intervals import crossed, ends, validates
 from gan_lightning.errors import UserError
-from gan_lightning.logger import MetricsCSV
 from gan_lightning.run_folder import LAST, checkpoint_folder, kept_checkpoint
-from gan_lightning.scores_log import ScoresLog
+from gan_lightning.runs.metrics_csv import MetricsCSV
+from gan_lightning.runs.scores_jsonl import ScoresLog
 
 
 class Checkpoints(Checkpoint):

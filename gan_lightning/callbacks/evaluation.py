@@ -18,7 +18,8 @@ from gan_lightning.extractors.base import FeatureExtractor, fingerprint, option
 from gan_lightning.extractors.inception import inception
 from gan_lightning.files import writable
 from gan_lightning.gan import GAN
-from gan_lightning.logger import MetricsCSV
+from gan_lightning.runs.metrics_csv import MetricsCSV
+from gan_lightning.runs.scores_jsonl import ScoresLog
 from gan_lightning.scores.generated import GeneratedImages
 from gan_lightning.scores.protocol import Protocol, monitor
 from gan_lightning.scores.record import Fact
@@ -26,7 +27,6 @@ from gan_lightning.scores.samples import SampleScore
 from gan_lightning.scores.scoring import Judge, Split
 from gan_lightning.scores.sources import NoiseImages
 from gan_lightning.scores.statistics import RealStatistics
-from gan_lightning.scores_log import ScoresLog
 
 if TYPE_CHECKING:
     from torch import Tensor

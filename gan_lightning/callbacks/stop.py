@@ -13,8 +13,8 @@ from lightning.pytorch.utilities import rank_zero_info
 from gan_lightning.callbacks.checkpoints import run_checkpoints
 from gan_lightning.callbacks.intervals import crossed, validates
 from gan_lightning.distributed import in_group
-from gan_lightning.signals import Signals
-from gan_lightning.slurm import asks_to_requeue, requeue
+from gan_lightning.runs.signals import Signals
+from gan_lightning.runs.slurm import asks_to_requeue, requeue
 
 
 class GracefulStop(Callback):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from lightning.pytorch.utilities import rank_zero_info
 
-from gan_lightning.checkpoint_io import damage
+from gan_lightning.checkpoints.io import damage
 from gan_lightning.errors import UserError
 from gan_lightning.files import told
 from gan_lightning.run_folder import BEST, CONFIG, LAST, checkpoint_folder

@@ -13,7 +13,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import SaveConfigCallback
 from lightning.pytorch.utilities import rank_zero_info
 
-from gan_lightning.checkpointing import STAMP
+from gan_lightning.checkpoints.compatible import STAMP
 from gan_lightning.cli import resume
 from gan_lightning.errors import UserError
 from gan_lightning.files import append_line, told, write_whole

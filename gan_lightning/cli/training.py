@@ -23,7 +23,7 @@ from gan_lightning.callbacks import (
     SavePredictions,
 )
 from gan_lightning.callbacks.checkpoints import is_trial
-from gan_lightning.checkpoint_io import AtomicCheckpointIO
+from gan_lightning.checkpoints.io import AtomicCheckpointIO
 from gan_lightning.cli.arguments import SUBCOMMANDS, checkpoint_path, option, with_run_folder
 from gan_lightning.cli.blame import mistake_behind, option_behind, telling_options
 from gan_lightning.cli.front import sentence
@@ -36,10 +36,10 @@ from gan_lightning.data import ImageData
 from gan_lightning.defaults import trainer_defaults
 from gan_lightning.errors import UserError, one_line
 from gan_lightning.gan import GAN
-from gan_lightning.logger import MetricsCSV
 from gan_lightning.run_folder import LAST, checkpoint_folder
-from gan_lightning.run_lock import run_locked
-from gan_lightning.signals import Signals
+from gan_lightning.runs.lock import run_locked
+from gan_lightning.runs.metrics_csv import MetricsCSV
+from gan_lightning.runs.signals import Signals
 from gan_lightning.trust import require_kinds, trusting
 
 USAGE = "gan {} [--config FILE] [--run DIR] [--trust PACKAGE] [--OPTION VALUE ...]"

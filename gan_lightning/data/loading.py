@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from gan_lightning.clock import training_step
 from gan_lightning.data.prepared import Prepared
 from gan_lightning.data.sampling import Draw, flips
-from gan_lightning.signals import STOPPING
+from gan_lightning.runs.signals import STOPPING
 
 T = TypeVar("T")
 

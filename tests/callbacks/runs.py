@@ -22,8 +22,8 @@ from gan_lightning.callbacks.evaluation import Evaluation
 from gan_lightning.data import digits as digits_data
 from gan_lightning.extractors.digits import digits
 from gan_lightning.gan import GAN
-from gan_lightning.logger import MetricsCSV
 from gan_lightning.networks import CNNDiscriminator, CNNGenerator
+from gan_lightning.runs.metrics_csv import MetricsCSV
 from gan_lightning.scores.protocol import monitor
 
 SHAPE = (1, 16, 16)

@@ -16,7 +16,7 @@ from gan_lightning import cli
 from gan_lightning.callbacks import GracefulStop
 from gan_lightning.data import digits
 from gan_lightning.gan import GAN, TrainingBatch
-from gan_lightning.signals import STOPPING
+from gan_lightning.runs.signals import STOPPING
 from tests.callbacks import runs
 from tests.conftest import ROOT, Gan, last, rows, same
 
@@ -102,11 +102,11 @@ def test_a_system_without_sigusr1(monkeypatch: pytest.MonkeyPatch) -> None:
     """As Windows is."""
     from importlib import import_module, reload
 
-    room = import_module("gan_lightning.signals")
+    room = import_module("gan_lightning.runs.signals")
     with monkeypatch.context() as patch:
         patch.delattr(signal, "SIGUSR1")
         assert reload(room).STOPPING == (signal.SIGTERM, signal.SIGINT)
-        assert not import_module("gan_lightning.slurm").asks_to_requeue(10)
+        assert not import_module("gan_lightning.runs.slurm").asks_to_requeue(10)
     assert signal.SIGUSR1 in reload(room).STOPPING
 
 
@@ -167,7 +167,7 @@ def test_who_asks_slurm_for_what(
     for name, value in settings.items():
         stopped.setenv(name, value)
     if "SLURM_PROCID" in settings:
-        from gan_lightning.slurm import requeue
+        from gan_lightning.runs.slurm import requeue
 
         assert requeue() == ""
     else:

@@ -13,7 +13,7 @@ import pytest
 from gan_lightning import cli
 from gan_lightning.cli.arguments import checkpoint_path, with_run_folder
 from gan_lightning.errors import UserError
-from gan_lightning.run_lock import run_locked
+from gan_lightning.runs.lock import run_locked
 from tests.conftest import Gan, last, rows
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gan_lightning.errors import UserError
-from gan_lightning.logger import MetricsCSV
+from gan_lightning.runs.metrics_csv import MetricsCSV
 
 
 def test_rows_are_there_at_once_and_columns_may_come_later(tmp_path: Path) -> None:

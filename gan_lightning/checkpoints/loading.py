@@ -13,7 +13,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import nn
 
-from gan_lightning.checkpointing import is_plain
+from gan_lightning.checkpoints.compatible import is_plain
 from gan_lightning.errors import UserError, one_line
 from gan_lightning.trust import arguments_from
 

@@ -9,7 +9,7 @@ import threading
 from types import FrameType
 from typing import Any, Self
 
-from gan_lightning.slurm import asks_to_requeue, requeue
+from gan_lightning.runs.slurm import asks_to_requeue, requeue
 
 STOPPING = tuple(
     getattr(signal, name)

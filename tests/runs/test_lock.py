@@ -12,7 +12,7 @@ import pytest
 
 from gan_lightning.errors import UserError
 from gan_lightning.run_folder import OWNER
-from gan_lightning.run_lock import run_locked
+from gan_lightning.runs.lock import run_locked
 
 
 def test_a_second_run_is_refused_with_process_and_host_of_the_first(tmp_path: Path) -> None:

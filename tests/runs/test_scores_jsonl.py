@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from gan_lightning.scores_log import ScoresLog
+from gan_lightning.runs.scores_jsonl import ScoresLog
 
 
 def steps(log: ScoresLog) -> list[int]:

@@ -11,7 +11,7 @@ from typing import IO, Any
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from gan_lightning.checkpointing import require_format
+from gan_lightning.checkpoints.compatible import require_format
 from gan_lightning.errors import UserError
 from gan_lightning.files import whole
 

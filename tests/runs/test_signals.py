@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gan_lightning.signals import STOPPING, Signals
+from gan_lightning.runs.signals import STOPPING, Signals
 
 
 def exit_code(action: Callable[[], None]) -> int:

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import torch
 
-from gan_lightning import checkpoint_io
-from gan_lightning.checkpoint_io import AtomicCheckpointIO, damage, load
-from gan_lightning.checkpointing import stamp
+from gan_lightning.checkpoints import io as checkpoint_io
+from gan_lightning.checkpoints.compatible import stamp
+from gan_lightning.checkpoints.io import AtomicCheckpointIO, damage, load
 from gan_lightning.errors import UserError
 from tests.conftest import same
 

@@ -1,0 +1,1 @@
+"""Checkpoints as files: written whole, verified, compared, and loaded without running anything."""
