@@ -34,6 +34,7 @@ def _quiet() -> None:
         ".*isinstance.treespec, LeafSpec.*",
         ".*Couldn't infer the batch indices.*",
         ".*LightningCLI's args parameter.*",
+        ".*smaller than the logging interval.*",
     ):
         warnings.filterwarnings("ignore", message)
     logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
