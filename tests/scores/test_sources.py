@@ -91,7 +91,7 @@ def test_files_are_not_read_in_order_of_their_classes(tmp_path: Path) -> None:
         ),
         (
             {"arr_0": np.zeros((2, 8, 8, 3), np.uint8), "arr_1": np.zeros(2)},
-            "`arr_1` of .* is float64",
+            "'arr_1' of .* is float64",
         ),
         ({"images": np.array([None, "image"])}, "cannot read"),
     ],
