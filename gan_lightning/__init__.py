@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from gan_lightning.gan import GAN
 
 __all__ = ["GAN", "trainer_defaults"]
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {"GAN": "gan_lightning.gan", "trainer_defaults": "gan_lightning.defaults"}
 

@@ -79,5 +79,5 @@ def test_half_precision_slopes_are_measured_in_full() -> None:
 @pytest.mark.parametrize("kind", [gradient_penalty, r1])
 @pytest.mark.parametrize("weight", [-1.0, float("nan"), float("inf")])
 def test_a_weight_that_is_none_is_refused(kind: type[Penalty], weight: float) -> None:
-    with pytest.raises(UserError, match="weight must be a finite number >= 0"):
+    with pytest.raises(UserError, match=f"weight of {kind.__name__} must be a finite number >= 0"):
         kind(weight)  # type: ignore[call-arg]  # both take one

@@ -59,15 +59,21 @@ class Case:
     conditional: bool = False
     own: int | None = None
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Small where the reference builds the matrix of every convolution."""
+        strict = isinstance(self.norm, sn_conv) or isinstance(self.generator_norm, sn_conv)
+        return (3, 8, 8) if strict else SHAPE
+
     def plain(self) -> tuple[nn.Module, nn.Module]:
         """Both networks, without normalization."""
         torch.manual_seed(0)
         if self.conditional:
-            generator: nn.Module = ConditionalCNNGenerator(SHAPE, CLASSES, LATENT, width=4)
-            discriminator: nn.Module = ProjectionCNNDiscriminator(SHAPE, CLASSES, width=4)
+            generator: nn.Module = ConditionalCNNGenerator(self.shape, CLASSES, LATENT, width=4)
+            discriminator: nn.Module = ProjectionCNNDiscriminator(self.shape, CLASSES, width=4)
         else:
-            generator = CNNGenerator(SHAPE, LATENT, width=4)
-            discriminator = CNNDiscriminator(SHAPE, width=4)
+            generator = CNNGenerator(self.shape, LATENT, width=4)
+            discriminator = CNNDiscriminator(self.shape, width=4)
         for network in (generator, discriminator):
             network.double().to(memory_format=torch.channels_last)
         # The initial weights are so small that gradients vanish: make the comparison a real one.
@@ -80,7 +86,7 @@ class Case:
         generator, discriminator = self.plain()
         labels = [torch.zeros(1, dtype=torch.int64)] if self.conditional else []
         normalize_(generator, self.generator_norm, torch.zeros(1, LATENT), *labels)
-        normalize_(discriminator, self.norm, torch.zeros(1, *SHAPE), *labels)
+        normalize_(discriminator, self.norm, torch.zeros(1, *self.shape), *labels)
         return generator, discriminator
 
     def reference(self, generator: nn.Module, discriminator: nn.Module) -> ReferenceGAN:
@@ -108,7 +114,7 @@ class Case:
         def draw() -> tuple[Draw, Own | None]:
             size = (self.n_dis, N)
             draws = Draw(
-                some(*size, *SHAPE).tanh(),
+                some(*size, *self.shape).tanh(),
                 some(*size, LATENT),
                 some(*size).sigmoid() if self.penalties else some(self.n_dis, 0),
                 labels(*size),

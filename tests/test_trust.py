@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from gan_lightning import GAN
+from gan_lightning.checkpoints.compatible import stamp
 from gan_lightning.errors import UserError
 from gan_lightning.losses import wasserstein
 from gan_lightning.networks import CNNDiscriminator, CNNGenerator
@@ -86,7 +87,9 @@ def payloads(mark: Path) -> dict[str, Any]:
 def save(module: GAN, path: Path, **changes: Any) -> Path:
     """Saves what Lightning does of a module, as far as loading reads it."""
     arguments = {**dict(module.hparams), **changes}
-    torch.save({"state_dict": module.state_dict(), "hyper_parameters": arguments}, path)
+    checkpoint = {"state_dict": module.state_dict(), "hyper_parameters": arguments}
+    stamp(checkpoint)
+    torch.save(checkpoint, path)
     return path
 
 

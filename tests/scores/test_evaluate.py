@@ -285,7 +285,7 @@ def test_copies_of_digits_are_memorized_and_held_out_digits_are_not(tmp_path: Pa
 
 def test_a_result_that_cannot_be_written_is_found_before_the_work(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="^out .* cannot be written"):
+    with pytest.raises(UserError, match=r"^out .* cannot be written"):
         evaluate("absent", data(tmp_path), digits(), PROTOCOL, out=str(tmp_path / "file" / "x"))
 
 
