@@ -32,6 +32,22 @@ def test_latents_are_those_of_their_stream() -> None:
     assert torch.equal(latents, expected.reshape(2, N, LATENT))
 
 
+def test_everything_drawn_is_of_its_stream() -> None:
+    """Another name would draw as well, but a run could not be repeated by another version."""
+    drawing = replace(RICH, seed=3, rank=2)
+    draws = drawn(drawing, 11)
+    own = drawing.own_draw(11, draws.images)
+    assert own is not None
+    mix = stream(3, "mix", 11, 2).random(2 * N)
+    assert torch.equal(draws.mix, torch.from_numpy(mix).float().reshape(2, N))
+    labels = stream(3, "labels", 11, 2).integers(0, CLASSES, 2 * N)
+    assert torch.equal(draws.fake_labels[0], torch.from_numpy(labels).reshape(2, N))
+    latents = stream(3, "generator latents", 11, 2).standard_normal((6, LATENT), dtype=np.float32)
+    assert torch.equal(own.latents, torch.from_numpy(latents))
+    labels = stream(3, "generator labels", 11, 2).integers(0, CLASSES, 6)
+    assert torch.equal(own.labels[0], torch.from_numpy(labels))
+
+
 def everything(drawing: Drawing, iteration: int) -> list[Tensor]:
     """Each random tensor of an iteration, one update at a time."""
     draws = drawn(drawing, iteration)
