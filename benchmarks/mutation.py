@@ -27,7 +27,7 @@ from benchmarks.timing import RESULTS
 
 SEEN = {"killed", "timeout", "segfault", "suspicious"}
 UNTRIED = {"not checked", "check was interrupted by user"}
-OPEN = "not looked at yet"
+OPEN = "unseen: not looked at yet"
 
 
 def change(mutant: str) -> str:
