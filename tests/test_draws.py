@@ -11,7 +11,12 @@ import torch
 from torch import Tensor
 
 from gan_lightning.draws import Draw, Drawing
-from gan_lightning.networks import CNNGenerator, ConditionalCNNGenerator, MNISTGenerator
+from gan_lightning.networks import (
+    CNNGenerator,
+    ConditionalCNNGenerator,
+    DecoderGenerator,
+    MNISTGenerator,
+)
 from gan_lightning.streams import stream
 
 SHAPE = (1, 8, 8)
@@ -96,6 +101,15 @@ def test_distributions() -> None:
     assert -1 <= uniform.min() < -0.999
     assert 0.999 < uniform.max() <= 1
     assert (uniform.var() - 1 / 3).abs() < 0.01
+
+
+@pytest.mark.parametrize("kind", [MNISTGenerator, DecoderGenerator])
+def test_latents_are_single_precision(
+    kind: type[MNISTGenerator] | type[DecoderGenerator],
+) -> None:
+    """Twice the precision would be another stream, and no network's own type."""
+    latents = kind((1, 28, 28)).latents(3, stream(0, "latents", 0))
+    assert latents.dtype == torch.float32
 
 
 def test_real_images_keep_their_labels_and_their_order() -> None:

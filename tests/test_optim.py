@@ -41,6 +41,12 @@ def test_its_options_reach_one_fused_kernel() -> None:
     assert group["fused"] is True
 
 
+@pytest.mark.parametrize("lr", [float("nan"), float("inf")])
+def test_a_rate_that_is_none_is_refused(lr: float) -> None:
+    with pytest.raises(UserError, match=f"lr must be a finite number, got {lr}"):
+        optimizer(lr)
+
+
 def test_linear_decay_keeps_then_falls_to_zero() -> None:
     made = optimizer()
     got = rates(made, LinearDecay(made, end=6, start=2), 8)

@@ -80,7 +80,7 @@ def test_half_precision_slopes_are_measured_in_full() -> None:
 @pytest.mark.parametrize("weight", [-1.0, float("nan"), float("inf")])
 def test_a_weight_that_is_none_is_refused(kind: type[Penalty], weight: float) -> None:
     name = kind.__name__
-    with pytest.raises(UserError, match=f"of {name} must be a finite number >= 0"):
+    with pytest.raises(UserError, match=f"weight of {name} must be a finite number >= 0"):
         kind(weight)  # type: ignore[call-arg]  # both take one
 
 
