@@ -111,9 +111,6 @@ class Drawing:
             lambda t: t.unflatten(0, (self.n_dis, -1)) if len(t) else t.expand(self.n_dis, 0)
         )
 
-    def _by_update(self, rows: Tensor) -> Tensor:
-        return rows.reshape(self.n_dis, len(rows) // self.n_dis, *rows.shape[1:])
-
     def own_draw(self, iteration: int, like: Tensor) -> Own | None:
         """The generator update's own latents and classes, if it has any.
 

@@ -11,7 +11,12 @@ import torch
 from torch import Tensor
 
 from gan_lightning.draws import Draw, Drawing
-from gan_lightning.networks import CNNGenerator, ConditionalCNNGenerator, MNISTGenerator
+from gan_lightning.networks import (
+    CNNGenerator,
+    ConditionalCNNGenerator,
+    DecoderGenerator,
+    MNISTGenerator,
+)
 from gan_lightning.streams import stream
 
 SHAPE = (1, 8, 8)
@@ -30,6 +35,22 @@ def test_latents_are_those_of_their_stream() -> None:
     expected = torch.from_numpy(rng.standard_normal((2 * N, LATENT), dtype=np.float32))
     latents = drawn(replace(PLAIN, seed=3, rank=2), 11).latents
     assert torch.equal(latents, expected.reshape(2, N, LATENT))
+
+
+def test_everything_drawn_is_of_its_stream() -> None:
+    """Another name would draw as well, but a run could not be repeated by another version."""
+    drawing = replace(RICH, seed=3, rank=2)
+    draws = drawn(drawing, 11)
+    own = drawing.own_draw(11, draws.images)
+    assert own is not None
+    mix = stream(3, "mix", 11, 2).random(2 * N)
+    assert torch.equal(draws.mix, torch.from_numpy(mix).float().reshape(2, N))
+    labels = stream(3, "labels", 11, 2).integers(0, CLASSES, 2 * N)
+    assert torch.equal(draws.fake_labels[0], torch.from_numpy(labels).reshape(2, N))
+    latents = stream(3, "generator latents", 11, 2).standard_normal((6, LATENT), dtype=np.float32)
+    assert torch.equal(own.latents, torch.from_numpy(latents))
+    labels = stream(3, "generator labels", 11, 2).integers(0, CLASSES, 6)
+    assert torch.equal(own.labels[0], torch.from_numpy(labels))
 
 
 def everything(drawing: Drawing, iteration: int) -> list[Tensor]:
@@ -80,6 +101,15 @@ def test_distributions() -> None:
     assert -1 <= uniform.min() < -0.999
     assert 0.999 < uniform.max() <= 1
     assert (uniform.var() - 1 / 3).abs() < 0.01
+
+
+@pytest.mark.parametrize("kind", [MNISTGenerator, DecoderGenerator])
+def test_latents_are_single_precision(
+    kind: type[MNISTGenerator] | type[DecoderGenerator],
+) -> None:
+    """Twice the precision would be another stream, and no network's own type."""
+    latents = kind((1, 28, 28)).latents(3, stream(0, "latents", 0))
+    assert latents.dtype == torch.float32
 
 
 def test_real_images_keep_their_labels_and_their_order() -> None:

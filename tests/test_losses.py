@@ -96,6 +96,14 @@ def test_began_keeps_k_between_0_and_1() -> None:
     assert objective.k.item() == 0
 
 
+def test_began_takes_the_papers_step_and_ratios_up_to_1() -> None:
+    objective = began(diversity=1.0).double()
+    assert objective.diversity == 1
+    objective.discriminator(*energies())
+    assert objective.k.item() == pytest.approx(0.001 * (1.0 * 2 - 0.375))
+    assert began().diversity == 0.5
+
+
 def test_began_saves_k() -> None:
     objective = began()
     assert isinstance(objective, nn.Module)
@@ -103,7 +111,14 @@ def test_began_saves_k() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"diversity": 0.0}, {"diversity": 1.1}, {"step": 0.0}, {"step": float("nan")}]
+    "options",
+    [
+        {"diversity": 0.0},
+        {"diversity": 1.1},
+        {"step": 0.0},
+        {"step": float("nan")},
+        {"step": float("inf")},
+    ],
 )
 def test_began_refuses_what_makes_no_equilibrium(options: dict[str, float]) -> None:
     with pytest.raises(UserError, match=f"{next(iter(options))} must be"):

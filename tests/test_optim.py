@@ -34,6 +34,19 @@ def test_defaults_are_those_of_bssn_table_1() -> None:
     assert GANAdam(nn.Linear(1, 1).parameters()).param_groups[0]["lr"] == 1e-4
 
 
+def test_its_options_reach_one_fused_kernel() -> None:
+    made = GANAdam(nn.Linear(1, 1).parameters(), lr=0.25, betas=(0.1, 0.2), eps=0.5)
+    (group,) = made.param_groups
+    assert (group["lr"], group["betas"], group["eps"]) == (0.25, (0.1, 0.2), 0.5)
+    assert group["fused"] is True
+
+
+@pytest.mark.parametrize("lr", [float("nan"), float("inf")])
+def test_a_rate_that_is_none_is_refused(lr: float) -> None:
+    with pytest.raises(UserError, match=f"lr must be a finite number, got {lr}"):
+        optimizer(lr)
+
+
 def test_linear_decay_keeps_then_falls_to_zero() -> None:
     made = optimizer()
     got = rates(made, LinearDecay(made, end=6, start=2), 8)

@@ -79,5 +79,15 @@ def test_half_precision_slopes_are_measured_in_full() -> None:
 @pytest.mark.parametrize("kind", [gradient_penalty, r1])
 @pytest.mark.parametrize("weight", [-1.0, float("nan"), float("inf")])
 def test_a_weight_that_is_none_is_refused(kind: type[Penalty], weight: float) -> None:
-    with pytest.raises(UserError, match=f"weight of {kind.__name__} must be a finite number >= 0"):
+    name = kind.__name__
+    with pytest.raises(UserError, match=f"weight of {name} must be a finite number >= 0"):
         kind(weight)  # type: ignore[call-arg]  # both take one
+
+
+@pytest.mark.parametrize("kind", [gradient_penalty, r1])
+def test_weights_are_10_by_default_and_may_be_0(
+    kind: type[gradient_penalty] | type[r1],
+) -> None:
+    default, one = (made(linear(), *draw()).detach() for made in (kind(), kind(1.0)))
+    torch.testing.assert_close(default, 10 * one)
+    assert kind(0.0)(linear(), *draw()).item() == 0

@@ -124,6 +124,23 @@ def test_what_couples_the_images_of_a_batch_is_found(extra: list[nn.Module], cou
         assert torch.equal(tensor, state[name]), name
 
 
+class Pair(nn.Module):
+    """A discriminator with two outputs, the first of which is its logit."""
+
+    def __init__(self, first: nn.Module, second: nn.Module) -> None:
+        super().__init__()
+        self.first, self.second = first, second
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.first(x), self.second(x)
+
+
+def test_of_several_outputs_the_first_is_tried() -> None:
+    apart, together = discriminator(), discriminator(MinibatchStandardDeviation())
+    assert not couples_images(Pair(apart, together), IMAGES)
+    assert couples_images(Pair(together, apart), IMAGES)
+
+
 def test_what_is_declared_needs_no_trial() -> None:
     assert not declares_coupling(discriminator(MinibatchStandardDeviation()))
     assert declares_coupling(discriminator(Declares()))

@@ -238,6 +238,38 @@ def test_batch_normalized_discriminator_sees_real_and_fake_apart() -> None:
     assert coupled.seen == [N, N, N]  # real, fake, and the generator's
 
 
+class CoupledByClass(Coupled):
+    """The same, conditional; notes the classes it is asked about."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[list[int]] = []
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:  # type: ignore[override]
+        self.asked.append(y.tolist())
+        return super().forward(x) * (1 + y)
+
+
+def test_each_pass_of_a_coupling_discriminator_asks_about_its_own_classes() -> None:
+    case = Case(none(), conditional=True)
+    generator, coupled = case.plain()[0], CoupledByClass().double()
+    ((draws, _),) = case.data(1)
+    draws = draws._replace(
+        labels=(torch.zeros(1, N).long(),), fake_labels=(torch.ones(1, N).long(),)
+    )
+    G, D = players(generator, coupled)
+    iteration(G, D, hinge(), (), draws)
+    assert coupled.asked == [[0] * N, [1] * N, [1] * N]
+
+
+def test_real_images_with_classes_and_generated_ones_without_are_refused() -> None:
+    """Not judged as if neither had any."""
+    G, D = players(*Case(none()).plain())
+    ((draws, _),) = Case(none()).data(1)
+    with pytest.raises(ValueError, match="shorter"):
+        iteration(G, D, hinge(), (), draws._replace(labels=(torch.zeros(1, N).long(),)))
+
+
 class Output(NamedTuple):
     """Two numbers for each image."""
 

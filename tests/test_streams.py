@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import zlib
 from itertools import product
+from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,3 +50,14 @@ def test_a_position_does_not_run_into_the_next_one() -> None:
     for position, rank in ((1, 0), (0, 1)):
         head = stream(0, "latents", position, rank).integers(2**63, size=4)
         assert not np.isin(head, long).any()
+
+
+@pytest.mark.parametrize("seed", [0, 7, 2**32, 2**64 - 1])
+@pytest.mark.parametrize(("position", "rank"), [(0, 0), (1234, 0), (5, 3), (2**40, 2**20)])
+def test_a_stream_begins_at_its_own_block_of_2_to_the_128(
+    seed: int, position: int, rank: int
+) -> None:
+    """The address is exact, also where numbers exceed float64 and int64."""
+    state: Any = stream(seed, "latents", position, rank).bit_generator.state["state"]
+    assert state["key"].tolist() == [seed, zlib.crc32(b"latents")]
+    assert state["counter"].tolist() == [0, 0, rank, position]
