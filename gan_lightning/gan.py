@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple, Protocol, Self
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor, nn
 
 from gan_lightning import clock, validation
@@ -22,7 +23,7 @@ from gan_lightning.loop import Loop, require_known_strategy, why_no_graph
 from gan_lightning.losses import Objective, hinge
 from gan_lightning.networks import CNNDiscriminator, CNNGenerator, Generator
 from gan_lightning.networks.base import ImageShape, build, require_same_classes
-from gan_lightning.normalization import Norm, none, normalize_, sn
+from gan_lightning.normalization import Norm, none, normalize_, sn, zero_layers
 from gan_lightning.optim import GANAdam
 from gan_lightning.penalties import Penalty
 
@@ -141,6 +142,7 @@ class GAN(LightningModule):
         normalize_(self.discriminator, norm, torch.zeros(1, *image_shape), *labels)
         self.after_each_iteration: list[Callable[[], None]] = []
         self._watch = LossWatch()
+        self._zeros: set[str] = set()
         self._graphed: bool | None = None  # unknown before there is a trainer
         self.configure_optimizers()  # what torch refuses is found now, not when training starts
 
@@ -247,6 +249,18 @@ class GAN(LightningModule):
         """
         self._watch.check(self.trainer)
         check_state(self.trainer, self)
+        self._tell_of_zeros()
+
+    def _tell_of_zeros(self) -> None:
+        """Says once of each layer that its weight is exactly zero."""
+        for network in (self.generator, self.discriminator):
+            for name in zero_layers(network):
+                if name not in self._zeros:
+                    self._zeros.add(name)
+                    rank_zero_info(
+                        f"The weight of {name} in {type(network).__name__} is exactly zero after "
+                        f"iteration {self.global_step}; its normalization restarts when it is not"
+                    )
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Checks that the checkpoint is of this format and the same architecture.

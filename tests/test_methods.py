@@ -107,12 +107,14 @@ def test_classes_of_the_data_reach_every_place(gan: Gan, tmp_path: Path) -> None
 
 
 def test_prediction_of_a_class(gan: Gan, tmp_path: Path) -> None:
-    model = gan(*CONDITIONAL, "--trainer.limit_val_batches=0").model
+    visibly = "--model.generator_optimizer.lr=0.05"  # so that images differ
+    model = gan(*CONDITIONAL, visibly, "--trainer.limit_val_batches=0").model
     options = ["--ckpt_path=last", "--data.num_predict=5"]
     gan(*CONDITIONAL, *options, "--data.predict_classes=[3]", subcommand="predict")
     with np.load(tmp_path / "run" / "predictions" / "images.npz") as file:
         images, labels = file["images"], file["labels"]
     assert labels.tolist() == [3] * 5
+    assert len({image.tobytes() for image in images}) == 5
     assert np.array_equal(images, model.sample(5, classes=[3]).permute(0, 2, 3, 1).numpy())
     gan(*CONDITIONAL, *options, subcommand="predict")
     with np.load(tmp_path / "run" / "predictions" / "images.npz") as file:

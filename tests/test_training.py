@@ -11,6 +11,7 @@ import pytest
 import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.plugins import MixedPrecision
 from PIL import Image
 
 from gan_lightning import GAN, cli
@@ -184,11 +185,12 @@ def test_sampling_disturbs_nothing(gan: Gan) -> None:
 
 
 def test_predict_writes_the_images(gan: Gan, tmp_path: Path) -> None:
-    model = gan().model
+    model = gan("--model.generator_optimizer.lr", "0.05").model
     gan("--ckpt_path", "last", "--data.num_predict", "6", subcommand="predict")
     with np.load(tmp_path / "run" / "predictions" / "images.npz") as file:
         images = file["images"]
     assert images.shape == (6, 16, 16, 1)
+    assert len({image.tobytes() for image in images}) == 6
     assert np.array_equal(images, model.sample(6).permute(0, 2, 3, 1).numpy())
 
 
@@ -245,3 +247,23 @@ def test_a_cuda_graph_without_cuda_is_refused_only_if_insisted_on(gan: Gan) -> N
     assert gan("--model.cuda_graph", "auto", folder="auto").trainer.global_step == 6
     with pytest.raises(UserError, match=r"cuda_graph on: there is no CUDA device; use auto or off"):
         gan("--model.cuda_graph", "on", folder="on")
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0**60])
+def test_the_gradient_scaler_is_not_bypassed(tmp_path: Path, scale: float) -> None:
+    """Scaled beyond what half precision holds, no network moves, and the scale falls."""
+    torch.manual_seed(0)
+    model = GAN(
+        (1, 16, 16),
+        generator=lambda shape: CNNGenerator(shape, 6, width=2),
+        discriminator=lambda shape: CNNDiscriminator(shape, width=2),
+    )
+    before = [p.detach().clone() for p in model.parameters()]
+    scaler = torch.amp.GradScaler("cpu", init_scale=scale)
+    plugin = MixedPrecision("16-mixed", "cpu", scaler)
+    bare_trainer(tmp_path, max_steps=1, plugins=[plugin]).fit(
+        model, datamodule=digits(batch_size=4)
+    )
+    moved = any(not torch.equal(p, b) for p, b in zip(model.parameters(), before, strict=True))
+    assert moved == (scale == 1)
+    assert (scaler.get_scale() < scale) == (scale > 1)

@@ -20,7 +20,7 @@ from gan_lightning.normalization.clip import clip
 from gan_lightning.normalization.gamma import gamma, shared_gamma
 from gan_lightning.normalization.power_iteration import SpectralNorm, spectral_pairs
 from gan_lightning.normalization.spectral import bsn, bssn, sn, sn_conv, ssn
-from gan_lightning.normalization.upkeep import Upkeep, power_iterate_, refresh_
+from gan_lightning.normalization.upkeep import Upkeep, power_iterate_, refresh_, zero_layers
 
 __all__ = [
     "LAYERS",
@@ -42,4 +42,5 @@ __all__ = [
     "sn_conv",
     "spectral_pairs",
     "ssn",
+    "zero_layers",
 ]

@@ -43,3 +43,17 @@ def power_iterate_(network: nn.Module) -> None:
 def refresh_(network: nn.Module) -> None:
     """Forms the normalized weights anew, without an iteration, after weights were changed."""
     PowerIteration(spectral_pairs(network)).refresh_()
+
+
+def zero_layers(network: nn.Module) -> list[str]:
+    """The spectrally normalized layers whose weight is exactly zero; reads the device.
+
+    Their normalized weight is zero too, and their power iteration restarts from a fixed direction
+    once the weight is something again.
+    """
+    names = {id(module): name for name, module in network.named_modules()}
+    return [
+        names[id(spectral)].split(".parametrizations")[0]
+        for spectral, weight in spectral_pairs(network)
+        if not weight.any()
+    ]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import logging
+import pickle
 from collections.abc import Callable
 
 import pytest
 import torch
+import torch._dynamo.testing
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrize, vector_to_parameters
@@ -30,6 +32,7 @@ from gan_lightning.normalization import (
     sn_conv,
     spectral_pairs,
     ssn,
+    zero_layers,
 )
 
 NORMS = [ssn(1.7), bssn(0.6), sn_conv(1.75)]
@@ -472,6 +475,49 @@ def test_export_sees_the_definition() -> None:
     expected = network(x)
     exported = torch.export.export(network, (x,), strict=False)
     torch.testing.assert_close(exported.module()(x), expected)
+
+
+def test_a_compiled_network_is_compiled_once() -> None:
+    """However often its weights change: to a compiler, the definition is a function of them."""
+    network = discriminator()
+    counter = torch._dynamo.testing.CompileCounter()
+    compiled = torch.compile(network, backend=counter)
+    x = torch.randn(2, *SHAPE)
+    optimizer = torch.optim.SGD(network.parameters(), 0.1)
+    for _ in range(12):
+        loss = compiled(x).square().sum()
+        torch.testing.assert_close(loss, network(x).square().sum())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        power_iterate_(network)
+    assert counter.frame_count == 1
+
+
+def test_pickling_is_left_to_state_dicts() -> None:
+    """Torch does not pickle parametrized modules, and says so."""
+    with pytest.raises(RuntimeError, match="only supported through state_dict"):
+        pickle.dumps(discriminator())
+
+
+def test_gradients_in_any_memory_order() -> None:
+    layer = conv(bssn(1.2))
+    ((spectral, weight),) = spectral_pairs(layer)
+    direction = torch.randn(*weight.shape, dtype=torch.float64)  # NCHW, while the kernel is NHWC
+    assert not direction.is_contiguous(memory_format=torch.channels_last)
+    (fast,) = torch.autograd.grad(spectral(weight), weight, direction)
+    (slow,) = torch.autograd.grad(spectral.definition(weight), weight, direction)
+    torch.testing.assert_close(fast, slow, rtol=1e-12, atol=1e-13)
+
+
+def test_zero_layers_are_named() -> None:
+    network = discriminator()
+    assert zero_layers(network) == []
+    with torch.no_grad():
+        spectral_pairs(network)[2][1].zero_()
+    names = zero_layers(network)
+    assert len(names) == 1
+    assert isinstance(network.get_submodule(names[0]), nn.Conv2d)
 
 
 def test_sigma_stays_in_full_precision_under_autocast() -> None:
