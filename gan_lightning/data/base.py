@@ -150,13 +150,13 @@ class ImageData(LightningDataModule, ABC):
         """
 
     @staticmethod
-    def at_least(option: str, value: float, least: int) -> None:
-        """Refuses an option that is too small.
+    def at_least(option: str, value: float | None, least: int) -> None:
+        """Refuses an option that is too small, or null where a number is wanted.
 
         Raises:
             UserError: When it is.
         """
-        if not value >= least:
+        if value is None or not value >= least:
             raise UserError(f"{value} is not allowed. Choose at least {least}.", option)
 
     def prepared_folder(self, split: Split) -> Path:

@@ -147,6 +147,7 @@ MISTAKES = {
     "--data cifar10 --data.root {tmp}/nowhere --trainer.limit_val_batches 0": r"--data\.root.*now",
     "--data.sampling nope": r"--data.sampling nope: expected one of .*replacement.*epoch",
     "--data.batch_size 0": r"--data.batch_size",
+    "--data.batch_size null": r"--data.batch_size None is not allowed. Choose at least 1",
     "--data cifar": r"--data cifar is not known. Known: .*cifar10, digits",
     "--ckpt_path {tmp}/nowhere.ckpt": r"--ckpt_path .*nowhere.ckpt: there is no file",
     "--config {tmp}/nowhere.yaml": r"nowhere\.yaml: No such file",
