@@ -35,7 +35,8 @@ and v restart from a constant direction instead of staying zero for good.
 """
 
 SMALLEST_SIGMA = 1e-36
-"""Smaller estimates are taken for this, so that the normalized weight of zero is zero."""
+"""An estimate this small is that of a zero weight, and 1 is taken for it: the normalized weight is
+zero too, and gradients stay of ordinary size, where the derivative of W / s(W) has none."""
 
 INITIAL_ITERATIONS = 15
 """Power iterations at construction, so that the first forward pass is normalized (as torch's)."""
@@ -85,7 +86,8 @@ class SpectralNorm(nn.Module):
     def sigma(self, weight: Tensor) -> Tensor:
         """The estimate mean_k u_k^T A_k(W) v_k, a differentiable scalar."""
         estimates = [(u * op.forward(weight, v)).sum() for op, u, v in self.vectors()]
-        return torch.stack(estimates).mean().clamp(min=SMALLEST_SIGMA)
+        sigma = torch.stack(estimates).mean()
+        return torch.where(sigma.abs() > SMALLEST_SIGMA, sigma, 1.0)
 
     def definition(self, weight: Tensor) -> Tensor:
         """The normalized weight by its definition, with autograd's own derivatives."""
@@ -238,8 +240,9 @@ class PowerIteration:
             sigmas = iter(_unit_(self._us))
         for module, weight in self._pairs:
             mine = [next(sigmas) for _ in module.operators]
-            sigma = sum(mine[1:], mine[0]).clamp_(min=SMALLEST_SIGMA)
-            torch.reciprocal(sigma, out=module.gain).mul_(module.scale * len(mine))
+            total = sum(mine[1:], mine[0])
+            total = torch.where(total > SMALLEST_SIGMA, total, float(len(mine)))
+            torch.reciprocal(total, out=module.gain).mul_(module.scale * len(mine))
             torch.mul(weight, module.gain, out=module.normalized)
             module.mark_current(weight)
 
