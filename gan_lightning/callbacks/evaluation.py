@@ -102,7 +102,7 @@ class Evaluation(Callback):
         Raises:
             UserError: If weights, real images or a place for their statistics are missing.
         """
-        if stage == "predict" or (stage == "fit" and trainer.limit_val_batches == 0):
+        if stage == "predict" or (stage == "fit" and _is_unscored(trainer)):
             return
         data, module = _data(trainer), _module(pl_module)
         self.judge.prepare(module.image_shape)
@@ -122,6 +122,8 @@ class Evaluation(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Goes on from the lowest FID of a resumed run."""
+        if _is_unscored(trainer):
+            return
         averaged = any(average.decay for average in _averages(trainer))
         self._best.go_on(trainer, self._fid_name(averaged))
 
@@ -143,7 +145,7 @@ class Evaluation(Callback):
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Prints what the scores mean, if that was asked for."""
-        if not self.compare or trainer.limit_val_batches == 0:
+        if not self.compare or _is_unscored(trainer):
             return
         step, rows = self._last
         if step != trainer.global_step:
@@ -277,6 +279,11 @@ def _origin(module: GAN, weights: dict[str, Tensor]) -> dict[str, Fact]:
 def _bar(trainer: Trainer, title: str) -> str | None:
     """The title of a progress bar, where Lightning has one too."""
     return f"scoring {title}" if trainer.progress_bar_callback is not None else None
+
+
+def _is_unscored(trainer: Trainer) -> bool:
+    """Whether training is asked for without scores, and with nothing that they need."""
+    return trainer.limit_val_batches == 0
 
 
 def _is_trial(trainer: Trainer) -> bool:

@@ -25,6 +25,7 @@ from gan_lightning.data import digits as digits_data
 from gan_lightning.data.base import Split
 from gan_lightning.data.prepared import Prepared
 from gan_lightning.errors import UserError
+from gan_lightning.extractors.classifier import classifier
 from gan_lightning.extractors.digits import digits
 from gan_lightning.extractors.inception import inception
 from gan_lightning.scores.kid import kid
@@ -67,6 +68,13 @@ def test_training_is_bit_identical_with_and_without_evaluation(tmp_path: Path) -
     )
     assert equal(alone, judged)
     assert torch.equal(state, torch.random.get_rng_state())
+
+
+@pytest.mark.parametrize("compare", [True, False])
+def test_training_without_scores_needs_nothing_of_them(tmp_path: Path, compare: bool) -> None:
+    absent = Evaluation(extractor=classifier(str(tmp_path / "nowhere")), compare=compare)
+    runs.fit(tmp_path, [absent], limit_val_batches=0)
+    assert not rows(tmp_path)
 
 
 def test_every_validation_is_a_row_with_scores_and_counts(tmp_path: Path) -> None:
