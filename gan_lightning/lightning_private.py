@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import torch
+from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningCLI
 from lightning.pytorch.core.optimizer import LightningOptimizer
+from lightning.pytorch.trainer.connectors.signal_connector import _SignalConnector
 
 from gan_lightning.errors import require_names
 
@@ -16,6 +18,7 @@ require_names(
             "_on_before_step",
             "_on_after_step",
         ),
+        _SignalConnector: ("register_signal_handlers",),
         LightningCLI: (
             "_get",
             "_parser",
@@ -34,3 +37,16 @@ def count_step(optimizer: LightningOptimizer) -> None:
     """
     optimizer._on_before_step()
     optimizer._on_after_step()
+
+
+class _Nobody(_SignalConnector):
+    """In place of Lightning's own handlers, which save nothing, or half an iteration."""
+
+    def register_signal_handlers(self) -> None:
+        """Takes no signal."""
+        self.received_sigterm = False
+
+
+def leave_signals_alone(trainer: Trainer) -> None:
+    """Keeps a trainer from taking the signals that stop a run."""
+    trainer._signal_connector = _Nobody(trainer)

@@ -14,7 +14,7 @@ from gan_lightning.callbacks.comparison import Row, held_out, table
 from gan_lightning.callbacks.ema import GeneratorAverage
 from gan_lightning.distributed import on_first
 from gan_lightning.errors import UserError
-from gan_lightning.extractors.base import FeatureExtractor, fingerprint, option
+from gan_lightning.extractors.base import FeatureExtractor, fingerprint
 from gan_lightning.extractors.inception import inception
 from gan_lightning.files import writable
 from gan_lightning.gan import GAN
@@ -289,5 +289,5 @@ def _require_writable(folder: Path) -> None:
     if not writable(folder / "statistics.npz") and not any(folder.glob("*.npz")):
         raise UserError(
             f"cannot write the statistics of the real images to {folder}: choose another folder "
-            f"with {option('cache')}"
+            "by `cache`"
         )
