@@ -42,7 +42,7 @@ class NeverTrains(Callback):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"extractor": inception("absent.pth")}, "--evaluation.extractor.weights"),
+        ({"extractor": inception("absent.pth")}, r"^weights absent\.pth is no file"),
         ({"protocol": paper()}, "wants 5000 real images, but the dataset has 1797"),
         ({"real": "absent.npz"}, "cannot read the statistics absent.npz"),
         ({"metrics": [kid(2, 1798, 1798)]}, "kid draws subsets of 1798 .* 1797 real"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -109,6 +110,15 @@ WITHOUT_CONFIG = {
     "validate --data digits --run {tmp}/new": r"gan validate looks at a trained network",
     "predict --data digits --run {tmp}/new": r"--run DIR, or a checkpoint with --ckpt_path",
     "test --data digits --run {tmp}/new": r"gan test looks at a trained network",
+    **{
+        f"{command} --run {{tmp}}/new{checkpoint}": r"^gan: error: --run .*new does not exist"
+        for command, checkpoint in itertools.product(
+            ("validate", "test", "predict"), ("", " --ckpt_path last", " --ckpt_path best")
+        )
+    },
+    "fit --run {tmp}/new --ckpt_path last": r"--run .*new does not exist, so .* --config FILE",
+    "fit --run {tmp} --ckpt_path x.ckpt": r"--run .* holds no run, so .* --config FILE",
+    "predict --run {tmp}": r"--run .* holds no run, but gan predict looks at",
     "prepare": r"--data is needed: celeba",
     "prepare --data nope": r"--data nope is not known. Known: .*digits",
     "prepare --data digits --data.batch_size 0": r"--data.batch_size 0",
