@@ -35,6 +35,8 @@ class UserError(Exception):  # not a ValueError: argument parsers swallow those
     """
 
     exit_code = 2
+    heard_by: int | None = None
+    """The number of the process that only heard of it from the one that found it, and tells it."""
 
     def __init__(self, message: str, argument: str | None = None) -> None:
         super().__init__(message)

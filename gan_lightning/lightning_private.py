@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningCLI
 from lightning.pytorch.core.optimizer import LightningOptimizer
+from lightning.pytorch.trainer.connectors.checkpoint_connector import _CheckpointConnector
 from lightning.pytorch.trainer.connectors.signal_connector import _SignalConnector
 
 from gan_lightning.errors import require_names
@@ -19,6 +22,7 @@ require_names(
             "_on_after_step",
         ),
         _SignalConnector: ("register_signal_handlers",),
+        _CheckpointConnector: ("dump_checkpoint",),
         LightningCLI: (
             "_get",
             "_parser",
@@ -50,3 +54,12 @@ class _Nobody(_SignalConnector):
 def leave_signals_alone(trainer: Trainer) -> None:
     """Keeps a trainer from taking the signals that stop a run."""
     trainer._signal_connector = _Nobody(trainer)
+
+
+def checkpoint_of(trainer: Trainer) -> dict[str, Any]:
+    """What `Trainer.save_checkpoint` would write; every process must ask for it.
+
+    That method itself waits for all processes after the first one has written, for ever if it
+    failed.
+    """
+    return trainer._checkpoint_connector.dump_checkpoint(weights_only=False)

@@ -157,9 +157,8 @@ class Evaluation(Callback):
         # Every process has the same scores; the reduction only tells Lightning so.
         module.log_dict(scores, logger=False, sync_dist=True)
         step = self._step(trainer)
-        if trainer.is_global_zero and not _is_trial(trainer):
-            for scored in rows:
-                ScoresLog(trainer.default_root_dir).add(step, scored.result.to_dict())
+        if not _is_trial(trainer):
+            on_first(lambda: _record(trainer, step, rows))
         if trainer.state.fn != "fit":
             # Loggers would take this for step 0 of a new run, so it is only printed and appended.
             self._print(trainer, rows)
@@ -272,6 +271,12 @@ def _origin(module: GAN, weights: dict[str, Tensor]) -> dict[str, Fact]:
     """What the generator's images are a function of."""
     state = on_first(lambda: fingerprint("generator", {**module.generator.state_dict(), **weights}))
     return {"generator_fingerprint": state, "seed": module.seed}
+
+
+def _record(trainer: Trainer, step: int, rows: list[Row]) -> None:
+    """Adds the results to ``scores.jsonl``."""
+    for row in rows:
+        ScoresLog(trainer.default_root_dir).add(step, row.result.to_dict())
 
 
 def _bar(trainer: Trainer, title: str) -> str | None:

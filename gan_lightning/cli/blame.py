@@ -27,7 +27,9 @@ def telling_options() -> Iterator[None]:
         mistake = mistake_behind(error)
         if mistake is None:
             raise
-        raise type(mistake)(mistake.as_option(option_behind(error))) from error
+        told = type(mistake)(mistake.as_option(option_behind(error)))
+        told.heard_by = mistake.heard_by
+        raise told from error
 
 
 def mistake_behind(error: BaseException | None) -> UserError | None:
