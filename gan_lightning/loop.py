@@ -151,9 +151,10 @@ def require_known_strategy(trainer: Trainer) -> None:
     """
     if type(trainer.strategy) not in (SingleDeviceStrategy, DDPStrategy):
         raise UserError(
-            f"--trainer.strategy {type(trainer.strategy).__name__} is not supported: with two "
+            f"{type(trainer.strategy).__name__} is not supported: with two "
             "networks in turn, gradients are averaged by this project itself, which it does for "
-            "ddp and for one process. Use --trainer.strategy ddp, or one device"
+            "ddp and for one process. Use ddp, or one device",
+            "trainer.strategy",
         )
 
 

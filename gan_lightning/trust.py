@@ -103,7 +103,7 @@ def require_kinds(config: object, packages: Iterable[str] = ()) -> None:
             package = home.split(".")[0]
             raise UserError(
                 f"{path} is a function of {package}, which a file may not call. If you know what "
-                f"it does, say so by --trust {package} (in Python: trust={package!r})"
+                f"it does, say so by `trust` {package}"
             )
         if not _returns_a_kind(thing):
             raise UserError(
@@ -195,7 +195,7 @@ def explain_refusal(error: BaseException) -> str | None:
     return (
         f"a file may not name {path}: only classes of gan_lightning, torch.nn, torch.optim and "
         f"Lightning are built unasked. If you trust {package} to run on your machine, say so by "
-        f"--trust {package} (in Python: trust={package!r})"
+        f"`trust` {package}"
     )
 
 

@@ -176,7 +176,7 @@ def test_a_trusted_package_is_used(
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.chdir(tmp_path)
     path = save(small(norm=none()), tmp_path / "x.ckpt", norm=f"{package}.{name}")
-    with pytest.raises(UserError, match=f"may not name {package}.*trust='{package}'"):
+    with pytest.raises(UserError, match=f"may not name {package}.*by `trust` {package}"):
         GAN.load_from_checkpoint(path)
     assert package not in sys.modules
     module = GAN.load_from_checkpoint(path, trust=package)

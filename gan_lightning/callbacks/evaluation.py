@@ -14,7 +14,7 @@ from gan_lightning.callbacks.comparison import Row, held_out, table
 from gan_lightning.callbacks.ema import GeneratorAverage
 from gan_lightning.distributed import on_first
 from gan_lightning.errors import UserError
-from gan_lightning.extractors.base import FeatureExtractor, fingerprint, option
+from gan_lightning.extractors.base import FeatureExtractor, fingerprint
 from gan_lightning.extractors.inception import inception
 from gan_lightning.files import writable
 from gan_lightning.gan import GAN
@@ -159,9 +159,8 @@ class Evaluation(Callback):
         # Every process has the same scores; the reduction only tells Lightning so.
         module.log_dict(scores, logger=False, sync_dist=True)
         step = self._step(trainer)
-        if trainer.is_global_zero and not _is_trial(trainer):
-            for scored in rows:
-                ScoresLog(trainer.default_root_dir).add(step, scored.result.to_dict())
+        if not _is_trial(trainer):
+            on_first(lambda: _record(trainer, step, rows))
         if trainer.state.fn != "fit":
             # Loggers would take this for step 0 of a new run, so it is only printed and appended.
             self._print(trainer, rows)
@@ -276,6 +275,12 @@ def _origin(module: GAN, weights: dict[str, Tensor]) -> dict[str, Fact]:
     return {"generator_fingerprint": state, "seed": module.seed}
 
 
+def _record(trainer: Trainer, step: int, rows: list[Row]) -> None:
+    """Adds the results to ``scores.jsonl``."""
+    for row in rows:
+        ScoresLog(trainer.default_root_dir).add(step, row.result.to_dict())
+
+
 def _bar(trainer: Trainer, title: str) -> str | None:
     """The title of a progress bar, where Lightning has one too."""
     return f"scoring {title}" if trainer.progress_bar_callback is not None else None
@@ -296,5 +301,5 @@ def _require_writable(folder: Path) -> None:
     if not writable(folder / "statistics.npz") and not any(folder.glob("*.npz")):
         raise UserError(
             f"cannot write the statistics of the real images to {folder}: choose another folder "
-            f"with {option('cache')}"
+            "by `cache`"
         )

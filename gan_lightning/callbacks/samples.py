@@ -14,6 +14,7 @@ from torch import Tensor
 from torchvision.utils import make_grid
 
 from gan_lightning.callbacks.intervals import crossed, ends
+from gan_lightning.distributed import on_all, on_first
 from gan_lightning.errors import UserError
 from gan_lightning.files import told, whole
 from gan_lightning.gan import GAN
@@ -76,10 +77,12 @@ class SampleGrid(Callback):
             return
         assert isinstance(pl_module, GAN)
         pl_module.require_finite()  # in every process, so that none waits for another
-        if trainer.is_global_zero:
-            path = sample_folder(trainer.default_root_dir) / f"step={self._seen:08d}.png"
-            images = pl_module.sample(self.rows * self.columns, self.seed, self._classes(pl_module))
-            save_grid(images, path, self.columns)
+        on_first(lambda: self._save(trainer, pl_module))
+
+    def _save(self, trainer: Trainer, gan: GAN) -> None:
+        path = sample_folder(trainer.default_root_dir) / f"step={self._seen:08d}.png"
+        images = gan.sample(self.rows * self.columns, self.seed, self._classes(gan))
+        save_grid(images, path, self.columns)
 
     def _classes(self, gan: GAN) -> list[int] | None:
         known = gan.generator.num_classes
@@ -114,7 +117,11 @@ class SavePredictions(BasePredictionWriter):
             arrays["labels"] = np.concatenate(labels)
         suffix = f"-{trainer.global_rank}" if trainer.world_size > 1 else ""
         path = folder / f"images{suffix}.npz"
-        with told(path), whole(path) as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]  # no array is called allow_pickle
-        save_grid(images[:100], folder / f"images{suffix}.png", columns=10)
+
+        def write() -> None:
+            with told(path), whole(path) as file:
+                np.savez(file, **arrays)  # type: ignore[arg-type]  # none is called allow_pickle
+            save_grid(images[:100], folder / f"images{suffix}.png", columns=10)
+
+        on_all(write)
         print(f"Saved {len(images)} images to {folder}")

@@ -77,13 +77,19 @@ def with_run_folder(arguments: Sequence[str]) -> list[str]:
     folder = Path(run).expanduser()
     if folder.exists() and not folder.is_dir():
         raise UserError(f"--run {run} is a file; give the folder of a run, or a new one")
-    complete = _started if subcommand == "fit" else _looked_at
-    return [subcommand, *complete(folder, without(rest, "--run")), f"--run={folder}"]
+    rest = without(rest, "--run")
+    rest = _started(folder, rest) if subcommand == "fit" else _looked_at(folder, rest, subcommand)
+    return [subcommand, *rest, f"--run={folder}"]
 
 
 def _started(folder: Path, rest: list[str]) -> list[str]:
     """The other options of ``gan fit --run FOLDER``."""
     asked = option(rest, "--ckpt_path")
+    if asked is not None and not holds_run(folder) and not _says_what_to_train(rest):
+        raise UserError(
+            f"--run {folder} {_no_run(folder)}, so there is none to go on with; start one with "
+            "--config FILE"
+        )
     if asked == "last" and not any(checkpoint_folder(folder).glob("*.ckpt")):
         rank_zero_info(
             f"--ckpt_path last: {folder} holds no checkpoint yet, so training starts anew"
@@ -97,9 +103,14 @@ def _started(folder: Path, rest: list[str]) -> list[str]:
     return _with_own_config(folder, rest)
 
 
-def _looked_at(folder: Path, rest: list[str]) -> list[str]:
+def _looked_at(folder: Path, rest: list[str], subcommand: str) -> list[str]:
     """The other options of ``gan predict --run FOLDER`` and the like."""
-    if holds_run(folder) and option(rest, "--ckpt_path") is None:
+    if not holds_run(folder) and option(rest, "--ckpt_path") in (None, "last", "best"):
+        raise UserError(
+            f"--run {folder} {_no_run(folder)}, but gan {subcommand} looks at a trained network: "
+            "name its run with --run DIR, or a checkpoint with --ckpt_path FILE"
+        )
+    if option(rest, "--ckpt_path") is None:
         rest = [*rest, "--ckpt_path=last"]
     return _with_own_config(folder, rest)
 
@@ -109,6 +120,15 @@ def _with_own_config(folder: Path, rest: list[str]) -> list[str]:
     if saved.exists() and option(rest, "--config", "-c") is None:
         return [f"--config={saved}", *rest]
     return rest
+
+
+def _no_run(folder: Path) -> str:
+    """What is wrong with a folder that holds no run."""
+    return "holds no run" if folder.exists() else "does not exist"
+
+
+def _says_what_to_train(arguments: Sequence[str]) -> bool:
+    return option(arguments, "--config", "-c", "--data") is not None
 
 
 def holds_run(folder: Path) -> bool:

@@ -51,6 +51,9 @@ Files that --config and --run name may build what gan_lightning, torch and Light
 else they name is imported only with --trust PACKAGE. What you type yourself is trusted.
 """
 
+GO_ON = "gan fit --run {run} --ckpt_path last"
+"""What continues a run that a signal stopped."""
+
 BUILDERS = (ImportError, MisconfigurationException, OSError, TypeError, ValueError)
 """What libraries raise when they are given what they do not take, or are not installed."""
 
@@ -272,7 +275,7 @@ def _command(signals: Signals, arguments: Sequence[str]) -> GANCommand:
     refuse_other_seeds(arguments)
     packages = trusted(arguments)
     usage = {"usage": USAGE.format(command), "description": ABOUT.format(sentence(command))}
-    callbacks = [GracefulStop(signals), SavePredictions()]
+    callbacks = [GracefulStop(signals, GO_ON), SavePredictions()]
     with trusting(packages):
         return GANCommand(
             GAN,
