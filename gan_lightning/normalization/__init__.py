@@ -18,8 +18,10 @@ from gan_lightning.normalization.base import (
 )
 from gan_lightning.normalization.clip import clip
 from gan_lightning.normalization.gamma import gamma, shared_gamma
+from gan_lightning.normalization.outputs import bn, ln
 from gan_lightning.normalization.power_iteration import SpectralNorm, spectral_pairs
 from gan_lightning.normalization.spectral import bsn, bssn, sn, sn_conv, ssn
+from gan_lightning.normalization.unit import frobenius, wn
 from gan_lightning.normalization.upkeep import Upkeep, power_iterate_, refresh_, zero_layers
 
 __all__ = [
@@ -29,10 +31,13 @@ __all__ = [
     "Projection",
     "SpectralNorm",
     "Upkeep",
+    "bn",
     "bsn",
     "bssn",
     "clip",
+    "frobenius",
     "gamma",
+    "ln",
     "none",
     "normalize_",
     "power_iterate_",
@@ -42,5 +47,6 @@ __all__ = [
     "sn_conv",
     "spectral_pairs",
     "ssn",
+    "wn",
     "zero_layers",
 ]

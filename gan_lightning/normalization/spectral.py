@@ -23,7 +23,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from gan_lightning.errors import UserError
-from gan_lightning.normalization.base import LAYERS, Normalization
+from gan_lightning.normalization.base import LAYERS, Normalization, require_bare
 from gan_lightning.normalization.operators import (
     CONVOLUTIONS,
     DECONVOLUTIONS,
@@ -61,11 +61,7 @@ class SpectralNormalization(Normalization):
         The kernel moves to channels_last memory, in which all its unfoldings are views.
         """
         assert isinstance(layer, LAYERS)
-        if parametrize.is_parametrized(layer, "weight"):
-            raise UserError(
-                f"norm {type(self).__name__} finds a {type(layer).__name__} whose weight is "
-                "parametrized already; a norm such as gamma goes over it, not under it"
-            )
+        require_bare(layer, self)
         if layer.weight.ndim in CHANNELS_LAST:
             layer.to(memory_format=CHANNELS_LAST[layer.weight.ndim])
         parametrization = SpectralNorm(layer.weight, self.operators(layer), self.scale)
