@@ -18,6 +18,7 @@ from gan_lightning.normalization.base import (
 )
 from gan_lightning.normalization.clip import clip
 from gan_lightning.normalization.gamma import gamma, shared_gamma
+from gan_lightning.normalization.operators import rows_in, rows_out
 from gan_lightning.normalization.outputs import bn, ln
 from gan_lightning.normalization.power_iteration import SpectralNorm, spectral_pairs
 from gan_lightning.normalization.spectral import bsn, bssn, sn, sn_conv, ssn
@@ -42,6 +43,8 @@ __all__ = [
     "normalize_",
     "power_iterate_",
     "refresh_",
+    "rows_in",
+    "rows_out",
     "shared_gamma",
     "sn",
     "sn_conv",

@@ -75,6 +75,16 @@ class Unfolding(Operator):
         return torch.randn(weight.shape[self.axis], dtype=weight.dtype, device=weight.device)
 
 
+def rows_out(layer: nn.Module) -> Unfolding:
+    """A layer's weight as the matrix with a row for each output: c_out, or the classes' vectors."""
+    return Unfolding(1 if isinstance(layer, DECONVOLUTIONS) else 0)
+
+
+def rows_in(layer: nn.Module) -> Unfolding:
+    """The matrix with a row for each input channel."""
+    return Unfolding(0 if isinstance(layer, DECONVOLUTIONS) else 1)
+
+
 class Convolution(Operator):
     """The convolution as it acts on images of the layer's real input size, stride and padding.
 

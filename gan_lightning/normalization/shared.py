@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrize import ParametrizationList
+from torch.nn.utils.parametrize import ParametrizationList, is_parametrized
 
 
 class SharedWeight(nn.Module, ABC):
@@ -133,3 +133,13 @@ def shared_weights(network: nn.Module) -> list[tuple[SharedWeight, Tensor]]:
         for parametrization in parametrizations
         if isinstance(parametrization, SharedWeight)
     ]
+
+
+def parameter_of(layer: nn.Module) -> Tensor:
+    """The parameter that a layer's weight is, or is a function of."""
+    own: Tensor = (
+        layer.parametrizations.weight.original  # type: ignore[union-attr]  # torch does not type it
+        if is_parametrized(layer, "weight")
+        else layer.weight
+    )
+    return own

@@ -29,7 +29,8 @@ from gan_lightning.normalization.operators import (
     DECONVOLUTIONS,
     Convolution,
     Operator,
-    Unfolding,
+    rows_in,
+    rows_out,
 )
 from gan_lightning.normalization.power_iteration import SpectralNorm
 from gan_lightning.normalization.upkeep import refresh_
@@ -70,14 +71,6 @@ class SpectralNormalization(Normalization):
         return layer
 
 
-def _rows_out(layer: nn.Module) -> Unfolding:
-    return Unfolding(1 if isinstance(layer, DECONVOLUTIONS) else 0)
-
-
-def _rows_in(layer: nn.Module) -> Unfolding:
-    return Unfolding(0 if isinstance(layer, DECONVOLUTIONS) else 1)
-
-
 class ssn(SpectralNormalization):
     """Scaled spectral normalization (BSSN section 5.2).
 
@@ -87,7 +80,7 @@ class ssn(SpectralNormalization):
 
     def operators(self, layer: nn.Module) -> list[Operator]:
         """W_out alone."""
-        return [_rows_out(layer)]
+        return [rows_out(layer)]
 
 
 class bssn(SpectralNormalization):
@@ -100,8 +93,8 @@ class bssn(SpectralNormalization):
     def operators(self, layer: nn.Module) -> list[Operator]:
         """W_out and W_in; a Linear or an Embedding has only one matrix."""
         if isinstance(layer, (*CONVOLUTIONS, *DECONVOLUTIONS)):
-            return [_rows_out(layer), _rows_in(layer)]
-        return [_rows_out(layer)]
+            return [rows_out(layer), rows_in(layer)]
+        return [rows_out(layer)]
 
 
 class sn_conv(SpectralNormalization):
@@ -116,7 +109,7 @@ class sn_conv(SpectralNormalization):
         """The convolution at its real input size; a Linear or an Embedding is its own matrix."""
         if isinstance(layer, (*CONVOLUTIONS, *DECONVOLUTIONS)):
             return [Convolution(layer)]
-        return [_rows_out(layer)]
+        return [rows_out(layer)]
 
 
 class sn(ssn):
