@@ -45,7 +45,8 @@ class OutputNormalization(Normalization):
         assert isinstance(layer, LAYERS)
         if layer.is_output or isinstance(layer, nn.Embedding):
             return layer
-        return Followed(layer, self.follower(layer))
+        weight = layer.weight
+        return Followed(layer, self.follower(layer).to(weight.device, weight.dtype))
 
 
 class bn(OutputNormalization):
