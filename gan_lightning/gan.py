@@ -16,9 +16,11 @@ from torch import Tensor, nn
 from gan_lightning import clock, validation
 from gan_lightning.checkpoints import loading
 from gan_lightning.checkpoints.compatible import require_format, require_same_architecture, stamp
+from gan_lightning.combinations import doubts, require_single_images
 from gan_lightning.divergence import LossWatch, check_state
 from gan_lightning.errors import UserError, from_argument
 from gan_lightning.images import classes_at, images_at
+from gan_lightning.initialization import Initialization, initialize_
 from gan_lightning.loop import Loop, require_known_strategy, why_no_graph
 from gan_lightning.losses import Objective, hinge
 from gan_lightning.networks import CNNDiscriminator, CNNGenerator, Generator
@@ -26,6 +28,7 @@ from gan_lightning.networks.base import ImageShape, build, require_same_classes
 from gan_lightning.normalization import Norm, none, normalize_, sn, zero_layers
 from gan_lightning.optim import GANAdam
 from gan_lightning.penalties import Penalty
+from gan_lightning.players import declares_coupling
 
 
 class TrainingBatch(Protocol):
@@ -59,11 +62,16 @@ class GAN(LightningModule):
         generator: Makes the generator, given the image shape.
         discriminator: Makes the discriminator, given the image shape.
         objective: The losses: hinge, standard, wasserstein, began.
-        norm: Normalizes each layer of the discriminator: none, sn, ssn, bsn, bssn, sn_conv; clip
-            (weight clipping after each update); gamma, shared_gamma (a trainable gain over another
-            norm); or the import path of a callable from layer to layer.
+        norm: Normalizes each layer of the discriminator: none, sn, ssn, bsn, bssn, sn_conv; wn,
+            frobenius (by the lengths of rows, of the whole weight); bn, ln (batch and layer
+            normalization of hidden layers' outputs); clip (weight clipping after each update);
+            gamma, shared_gamma (a trainable gain over another norm); or the import path of a
+            callable from layer to layer.
         generator_norm: The same for the generator.
-        penalties: Terms that join the discriminator's loss: gradient_penalty, r1.
+        initialization: Draws the discriminator's first weights: lecun, xavier, kaiming,
+            orthogonal, each with a scale; by default the network draws its own.
+        generator_initialization: The same for the generator.
+        penalties: Terms that join the discriminator's loss: gradient_penalty, r1, orthonormal.
         generator_optimizer: Makes the generator's optimizer, given its parameters.
         discriminator_optimizer: Makes the discriminator's optimizer, given its parameters.
         generator_schedule: Makes a schedule of the generator's learning rate, given its optimizer:
@@ -95,6 +103,8 @@ class GAN(LightningModule):
         objective: Objective = hinge(),
         norm: Norm = sn(),
         generator_norm: Norm = none(),
+        initialization: Initialization | None = None,
+        generator_initialization: Initialization | None = None,
         penalties: Sequence[Penalty] = (),
         generator_optimizer: OptimizerCallable = GANAdam,
         discriminator_optimizer: OptimizerCallable = GANAdam,
@@ -134,12 +144,16 @@ class GAN(LightningModule):
         with from_argument("discriminator"):
             self.discriminator = build(discriminator, image_shape, num_classes)
         require_same_classes(self.generator, self.discriminator)
+        initialize_(self.generator, generator_initialization)
+        initialize_(self.discriminator, initialization)
         # A GPU and a CPU convolve faster in channels_last; the numbers are the same.
         self.to(memory_format=torch.channels_last)
         labels = (torch.zeros(1, dtype=torch.int64),) if self.is_conditional else ()
         latent = torch.zeros(1, self.generator.latent_dim)
         normalize_(self.generator, generator_norm, latent, *labels)
         normalize_(self.discriminator, norm, torch.zeros(1, *image_shape), *labels)
+        require_single_images(declares_coupling(self.discriminator), self.penalties)
+        self._doubts = doubts(objective, norm, self.penalties, initialization)
         self.after_each_iteration: list[Callable[[], None]] = []
         self._watch = LossWatch()
         self._zeros: set[str] = set()
@@ -186,6 +200,8 @@ class GAN(LightningModule):
                 "generator",
             )
         require_known_strategy(self.trainer)
+        for doubt in self._doubts if stage == "fit" else ():
+            rank_zero_info(f"Note: {doubt}")
 
     @property
     def iterations_per_batch(self) -> int:

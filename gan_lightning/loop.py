@@ -13,6 +13,7 @@ from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from gan_lightning.combinations import require_single_images
 from gan_lightning.distributed import average_
 from gan_lightning.draws import Draw, Drawing, Own
 from gan_lightning.errors import UserError
@@ -165,14 +166,7 @@ def _couples(gan: GAN) -> bool:
     images = torch.rand(4, *gan.image_shape, generator=some).to(like)
     labels = [torch.zeros(4, dtype=torch.int64, device=like.device)] if gan.is_conditional else []
     couples = couples_images(gan.discriminator, images, *labels)
-    names = [type(penalty).__name__ for penalty in gan.penalties if penalty.per_image]
-    if couples and names:
-        raise UserError(
-            f"{names[0]} asks how the discriminator's answer depends on each "
-            "image, but this one's depends on the other images of the batch (batch normalization "
-            "does that); leave the penalty out, or use a discriminator without",
-            "penalties",
-        )
+    require_single_images(couples, gan.penalties)
     return couples
 
 

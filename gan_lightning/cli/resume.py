@@ -40,6 +40,7 @@ FIXED = (
         for end in ("", ".class_path")
     ),
     *(f"model.{norm}{end}" for norm in ("norm", "generator_norm") for end in ("", ".class_path")),
+    *(f"model.{of}initialization{end}" for of in ("", "generator_") for end in ("", ".*")),
 )
 """What a checkpoint has no use for in another form, or what two halves of a run must share."""
 
