@@ -33,7 +33,7 @@ class UpBlock(nn.Module):
     def forward(self, x: Tensor, *labels: Tensor) -> Tensor:
         """``(N, C, H, W) -> (N, C', 2 H, 2 W)``; labels are for norms that take them."""
         h = doubled(self.conv1, F.relu(self.norm1(x, *labels)))
-        h = self.conv2(F.relu(self.norm2(h, *labels)))
+        h = _convolved(self.conv2, F.relu(self.norm2(h, *labels)))
         return h + doubled(self.shortcut, x)
 
 
@@ -54,12 +54,13 @@ class Block(nn.Module):
         self.conv2 = nn.Conv2d(hidden, after, 3, padding=1)
         straight = before == after and not halve and not shortcut
         self.shortcut = nn.Identity() if straight else nn.Conv2d(before, after, 1)
-        self._last = halved if halve else _convolved
+        self.halve = halve
 
     def forward(self, x: Tensor) -> Tensor:
         """``(N, C, H, W) -> (N, C', H, W)``, or ``(N, C', H // 2, W // 2)``."""
         h = F.relu(self.conv1(F.relu(x)))
-        return self._last(self.conv2, h) + self._last(self.shortcut, x)
+        last = halved if self.halve else _convolved
+        return last(self.conv2, h) + last(self.shortcut, x)
 
 
 class FirstBlock(nn.Module):
