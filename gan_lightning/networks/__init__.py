@@ -1,7 +1,7 @@
 """Generators and discriminators: plain torch, knowing nothing of norms, losses or Lightning."""
 
 from gan_lightning.networks.autoencoder import AutoencoderDiscriminator, DecoderGenerator
-from gan_lightning.networks.base import Generator
+from gan_lightning.networks.base import Generator, Judgement
 from gan_lightning.networks.cnn import CNNDiscriminator, CNNGenerator
 from gan_lightning.networks.conditional import (
     ConditionalBatchNorm2d,
@@ -9,16 +9,30 @@ from gan_lightning.networks.conditional import (
     ProjectionCNNDiscriminator,
 )
 from gan_lightning.networks.mnist import MNISTDiscriminator, MNISTGenerator
+from gan_lightning.networks.resnet import ResNetDiscriminator, ResNetGenerator
+from gan_lightning.networks.resnet_conditional import (
+    AuxiliaryResNetDiscriminator,
+    ConcatResNetDiscriminator,
+    ConditionalResNetGenerator,
+    ProjectionResNetDiscriminator,
+)
 
 __all__ = [
     "AutoencoderDiscriminator",
+    "AuxiliaryResNetDiscriminator",
     "CNNDiscriminator",
     "CNNGenerator",
+    "ConcatResNetDiscriminator",
     "ConditionalBatchNorm2d",
     "ConditionalCNNGenerator",
+    "ConditionalResNetGenerator",
     "DecoderGenerator",
     "Generator",
+    "Judgement",
     "MNISTDiscriminator",
     "MNISTGenerator",
     "ProjectionCNNDiscriminator",
+    "ProjectionResNetDiscriminator",
+    "ResNetDiscriminator",
+    "ResNetGenerator",
 ]

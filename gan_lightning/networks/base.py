@@ -6,7 +6,7 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +18,18 @@ ImageShape = tuple[int, int, int]
 """``(channels, height, width)``."""
 
 Network = TypeVar("Network", bound=nn.Module)
+
+
+class Judgement(NamedTuple):
+    """What a discriminator with an auxiliary classifier says of each image.
+
+    Attributes:
+        logits: Of being real, ``(N, 1)``.
+        class_loss: -log p(y | x) of the image's class, ``(N,)``.
+    """
+
+    logits: Tensor
+    class_loss: Tensor
 
 
 class Generator(nn.Module, ABC):
