@@ -19,6 +19,9 @@ SCORES = "scores.jsonl"
 LAST, BEST = "last.ckpt", "best.ckpt"
 """The newest checkpoint, and that of the lowest FID."""
 
+WANDB_ID = "wandb_id"
+"""The id of the run in W&B, if it is logged there."""
+
 LOCK, OWNER = ".lock", ".owner.json"
 """What keeps a second process out while one trains here, and which process that is."""
 

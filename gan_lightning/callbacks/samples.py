@@ -17,6 +17,7 @@ from gan_lightning.callbacks.intervals import crossed, ends
 from gan_lightning.errors import UserError
 from gan_lightning.files import told, whole
 from gan_lightning.gan import GAN
+from gan_lightning.loggers import log_picture
 from gan_lightning.run_folder import prediction_folder, sample_folder
 
 
@@ -80,6 +81,7 @@ class SampleGrid(Callback):
             path = sample_folder(trainer.default_root_dir) / f"step={self._seen:08d}.png"
             images = pl_module.sample(self.rows * self.columns, self.seed, self._classes(pl_module))
             save_grid(images, path, self.columns)
+            log_picture(trainer.loggers, "samples", path, self._seen)
 
     def _classes(self, gan: GAN) -> list[int] | None:
         known = gan.generator.num_classes
