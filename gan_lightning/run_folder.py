@@ -41,6 +41,11 @@ def sample_folder(run: str | Path) -> Path:
     return Path(run) / "samples"
 
 
+def sample_grid(run: str | Path, step: int, ema: bool = False) -> Path:
+    """The grid of one iteration, of the generator or of its moving average."""
+    return sample_folder(run) / f"{'ema_' if ema else ''}step={step:08d}.png"
+
+
 def prediction_folder(run: str | Path) -> Path:
     """Where the images that ``gan predict`` makes are."""
     return Path(run) / "predictions"
