@@ -55,6 +55,15 @@ ALLOWED: dict[str, set[str]] = {
         "penalties",
         "validation",
     },
+    "sampling": {
+        "checkpoints",
+        "data",
+        "extractors",
+        "gan",
+        "images",
+        "networks",
+        "scores",
+    },
     "callbacks": {
         "data",
         "extractors",
@@ -64,6 +73,7 @@ ALLOWED: dict[str, set[str]] = {
         "loggers",
         "networks",
         "runs",
+        "sampling",
         "scores",
     },
 }

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter, Callback
-from PIL import Image
-from torch import Tensor
-from torchvision.utils import make_grid
 
 from gan_lightning.callbacks.intervals import crossed, ends
 from gan_lightning.errors import UserError
@@ -19,17 +15,7 @@ from gan_lightning.files import told, whole
 from gan_lightning.gan import GAN
 from gan_lightning.loggers import log_picture
 from gan_lightning.run_folder import prediction_folder, sample_grid
-
-
-def save_grid(images: Tensor, path: Path, columns: int) -> None:
-    """Saves uint8 images ``(N, C, H, W)`` as one PNG, small ones enlarged to be seen."""
-    grid = make_grid(images, nrow=columns, padding=1).permute(1, 2, 0).cpu().numpy()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    factor = max(1, 64 // images.shape[-1])
-    picture = Image.fromarray(grid)
-    size = (picture.width * factor, picture.height * factor)
-    with told(path), whole(path) as file:
-        picture.resize(size, Image.Resampling.NEAREST).save(file, format="PNG")
+from gan_lightning.sampling.pictures import save_grid
 
 
 class SampleGrid(Callback):
