@@ -55,6 +55,7 @@ ALLOWED: dict[str, set[str]] = {
         "penalties",
         "validation",
     },
+    "export": {"checkpoints", "gan", "images", "networks", "normalization", "trust"},
     "sampling": {
         "checkpoints",
         "data",

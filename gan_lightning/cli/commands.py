@@ -10,6 +10,7 @@ from gan_lightning.cli.blame import telling_options
 from gan_lightning.cli.front import sentence
 from gan_lightning.cli.parser import Parser, add_config
 from gan_lightning.cli.words import class_first, trusted, untrusting
+from gan_lightning.export.command import export
 from gan_lightning.extractors.train_classifier import train_extractor
 from gan_lightning.sampling.command import sample
 from gan_lightning.scores.evaluate import evaluate
@@ -40,9 +41,10 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "evaluate": evaluate,
     "extractor": train_extractor,
     "sample": sample,
+    "export": export,
 }
 
-POSITIONAL = {"evaluate": "--images", "sample": "--ckpt"}
+POSITIONAL = {"evaluate": "--images", "sample": "--ckpt", "export": "--ckpt"}
 """What the first argument means where it is no option."""
 
 
