@@ -19,7 +19,7 @@ from gan_lightning.checkpoints.compatible import require_format, require_same_ar
 from gan_lightning.combinations import doubts, require_single_images
 from gan_lightning.divergence import LossWatch, check_state
 from gan_lightning.errors import UserError, from_argument
-from gan_lightning.images import classes_at, images_at
+from gan_lightning.images import classes_at, images_at, with_weights
 from gan_lightning.initialization import Initialization, initialize_
 from gan_lightning.loop import Loop, require_known_strategy, why_no_graph
 from gan_lightning.losses import Objective, hinge
@@ -29,6 +29,10 @@ from gan_lightning.normalization import Norm, none, normalize_, sn, zero_layers
 from gan_lightning.optim import GANAdam
 from gan_lightning.penalties import Penalty
 from gan_lightning.players import declares_coupling
+
+AVERAGE = "generator_average"
+"""The key of a checkpoint under which the moving average of the generator is, if there is one:
+parameters and running statistics by the names that the generator has for them."""
 
 
 class TrainingBatch(Protocol):
@@ -93,6 +97,9 @@ class GAN(LightningModule):
 
     Attributes:
         after_each_iteration: Called after every iteration, also of those within one training step.
+        generator_average: The moving average of the generator's weights, by name; empty where none
+            is kept.
+        predicts_average: Whether prediction makes its images with it.
     """
 
     def __init__(
@@ -155,6 +162,8 @@ class GAN(LightningModule):
         require_single_images(declares_coupling(self.discriminator), self.penalties)
         self._doubts = doubts(objective, norm, self.penalties, initialization)
         self.after_each_iteration: list[Callable[[], None]] = []
+        self.generator_average: dict[str, Tensor] = {}
+        self.predicts_average = False
         self._watch = LossWatch()
         self._zeros: set[str] = set()
         self._graphed: bool | None = None  # unknown before there is a trainer
@@ -254,6 +263,8 @@ class GAN(LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuses to save a model that has diverged; says what wrote the checkpoint."""
         stamp(checkpoint)
+        if self.generator_average:
+            checkpoint[AVERAGE] = self.generator_average
         if self.trainer.state.fn == "fit":
             self.require_finite()
 
@@ -279,13 +290,14 @@ class GAN(LightningModule):
                     )
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Checks that the checkpoint is of this format and the same architecture.
+        """Checks format and architecture of the checkpoint, and takes the moving average from it.
 
         Raises:
             UserError: It is not; names the first tensor that differs.
         """
         require_format(checkpoint)
         require_same_architecture(self.state_dict(), checkpoint["state_dict"])
+        self.generator_average = _average_in(checkpoint)
 
     @classmethod
     def load_from_checkpoint(  # type: ignore[override]  # no file may choose how it is read
@@ -320,7 +332,9 @@ class GAN(LightningModule):
         images: Tensor = self.generator(z, *labels)
         return images
 
-    def sample(self, n: int, seed: int = 0, classes: Sequence[int] | None = None) -> Tensor:
+    def sample(
+        self, n: int, seed: int = 0, classes: Sequence[int] | None = None, ema: bool = False
+    ) -> Tensor:
         """Makes ``n`` images from latents that depend on the seed alone.
 
         The first k of n latents are those of ``sample(k, seed)``, on every device; the pixels are
@@ -331,11 +345,30 @@ class GAN(LightningModule):
             n: How many, >= 1.
             seed: Any integer >= 0.
             classes: For a conditional GAN, the classes of the images, in turn; by default all.
+            ema: Whether the moving average of the generator makes them.
 
         Returns:
             uint8 ``(n, C, H, W)`` on the module's device.
+
+        Raises:
+            UserError: There is no moving average, or no such class.
         """
-        return images_at(self.generator, range(n), seed, classes)
+        return images_at(self.used_generator(ema), range(n), seed, classes)
+
+    def used_generator(self, ema: bool) -> Generator:
+        """The generator, or its moving average: a copy that is normalized anew.
+
+        Raises:
+            UserError: There is none.
+        """
+        if not ema:
+            return self.generator
+        if not self.generator_average:
+            raise UserError(
+                "the moving average of the generator is asked for, but there is none here: train "
+                "with --ema.decay 0.999, say, or leave ema out"
+            )
+        return with_weights(self.generator, self.generator_average)
 
     def validation_step(self, batch: object, batch_idx: int) -> None:
         """Nothing: evaluation makes its own images, in a callback."""
@@ -343,13 +376,26 @@ class GAN(LightningModule):
     def test_step(self, batch: object, batch_idx: int) -> None:
         """Nothing: evaluation makes its own images, in a callback."""
 
+    def on_predict_start(self) -> None:
+        """Chooses the generator that makes the images."""
+        self._predicts = self.used_generator(self.predicts_average)
+
     def predict_step(self, batch: Tensor, batch_idx: int) -> Predicted:
         """Makes the images of the given indices, int64 ``(N,)``."""
         indices: list[int] = batch.tolist()
         data: Any = getattr(self.trainer, "datamodule", None)
         classes = getattr(data, "predict_classes", None)
-        labels = classes_at(self.generator, indices, classes)
-        return Predicted(images_at(self.generator, indices, self.seed, classes), labels)
+        labels = classes_at(self._predicts, indices, classes)
+        return Predicted(images_at(self._predicts, indices, self.seed, classes), labels)
+
+
+def _average_in(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
+    """The moving average in a checkpoint; version 0.2.0 kept it among the callbacks' states."""
+    if AVERAGE in checkpoint:
+        return dict(checkpoint[AVERAGE])
+    states = checkpoint.get("callbacks", {}).items()
+    before = (state for name, state in states if str(name).startswith("GeneratorAverage"))
+    return dict(next(before, {}).get("weights", {}))
 
 
 def _at_least(argument: str, value: int, least: int) -> None:

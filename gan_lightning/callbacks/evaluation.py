@@ -179,8 +179,8 @@ class Evaluation(Callback):
         """The generator, and its average if there is one."""
         real = self._real_statistics(trainer, module)
         kinds: list[tuple[str, str, dict[str, Tensor] | None]] = [("", "generator", None)]
-        averages = [average.weights for average in _averages(trainer) if average.weights]
-        kinds += [("ema_", "moving average", weights) for weights in averages]
+        if module.generator_average:
+            kinds.append(("ema_", "moving average", module.generator_average))
         rows = []
         for prefix, title, weights in kinds:
             source = GeneratedImages(module.generator, self.judge.to_generate, module.seed, weights)

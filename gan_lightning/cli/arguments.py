@@ -15,10 +15,12 @@ from pathlib import Path
 
 from lightning.pytorch.utilities import rank_zero_info
 
-from gan_lightning.checkpoints.io import damage
+from gan_lightning.checkpoints.finding import checkpoint_path
 from gan_lightning.errors import UserError
 from gan_lightning.files import told
-from gan_lightning.run_folder import BEST, CONFIG, LAST, checkpoint_folder
+from gan_lightning.run_folder import CONFIG, checkpoint_folder
+
+__all__ = ["SUBCOMMANDS", "checkpoint_path", "holds_run", "option", "with_run_folder", "without"]
 
 SUBCOMMANDS = ("fit", "validate", "test", "predict")
 
@@ -173,34 +175,3 @@ def _one_of_many() -> bool:
 def _only_asks(arguments: Sequence[str]) -> bool:
     asking = re.compile(r"-h|--help|--print_config.*|--[\w.]+\.help(=.*)?")
     return any(asking.fullmatch(argument) for argument in arguments)
-
-
-def checkpoint_path(run: str, name: str) -> str:
-    """The path that ``--ckpt_path`` means: a file, or the run's own, ``last`` or ``best``.
-
-    Where the last one is damaged, the newest of those beside it that is not takes its place.
-
-    Raises:
-        UserError: There is no such file, or it is damaged; lists those that the run has.
-    """
-    own = {"last": LAST, "best": BEST}
-    path = checkpoint_folder(run) / own[name] if name in own else Path(name).expanduser()
-    fault = damage(path)
-    if fault is None:
-        return str(path)
-    others = [p for p in _newest_first(checkpoint_folder(run)) if p != path and damage(p) is None]
-    if name == "last" and others:
-        rank_zero_info(
-            f"{path} {fault}; going on from {others[0]} instead, the newest that is whole"
-        )
-        return str(others[0])
-    found = f"there is no file {path}" if fault == "does not exist" else f"{path} {fault}"
-    raise UserError(
-        f"--ckpt_path {name}: {found}. Checkpoints of --run {run}: "
-        f"{', '.join(sorted(p.name for p in others)) or 'none'}"
-    )
-
-
-def _newest_first(folder: Path) -> list[Path]:
-    """The checkpoints of a run, by when they were saved."""
-    return sorted(folder.glob("*.ckpt"), key=lambda path: path.stat().st_mtime_ns, reverse=True)

@@ -16,6 +16,8 @@ COMMANDS = {
     "prepare": "read, crop and check a dataset once for all runs",
     "evaluate": "score anyone's images against a dataset",
     "extractor": "train the classifier that judges images of your own kind",
+    "sample": "make a checkpoint's images: grids, files, interpolations, nearest real ones",
+    "export": "write a checkpoint's generator as safetensors, ONNX or torch.export",
 }
 """Every command in one line."""
 

@@ -11,6 +11,7 @@ from typing import Any
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins import CheckpointIO
 
 from gan_lightning.callbacks import (
@@ -36,6 +37,7 @@ from gan_lightning.data import ImageData
 from gan_lightning.defaults import trainer_defaults
 from gan_lightning.errors import UserError, one_line
 from gan_lightning.gan import GAN
+from gan_lightning.loggers import in_run
 from gan_lightning.run_folder import LAST, checkpoint_folder
 from gan_lightning.runs.lock import run_locked
 from gan_lightning.runs.metrics_csv import MetricsCSV
@@ -150,10 +152,17 @@ class GANCommand(LightningCLI):
 
     def instantiate_classes(self) -> None:
         """Builds everything; what libraries refuse is a mistake of the user's."""
+        self.parser.add_instantiator(self._logger, Logger, subclasses=True)
         try:
             super().instantiate_classes()
         except BUILDERS as error:
             raise _refused(error) from error
+
+    def _logger(self, made: type[Logger], *args: Any, **kwargs: Any) -> Logger | None:
+        """A logger of a run that trains; what only looks at a run leaves nothing in it."""
+        if self.subcommand != "fit":
+            return None
+        return in_run(Path(self._get(self.config, "run")), made, kwargs)
 
     def _run_subcommand(self, subcommand: str) -> None:
         """Trains in a folder that is this process's alone; looks into any."""
