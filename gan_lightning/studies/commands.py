@@ -80,5 +80,11 @@ def started(words: Sequence[str], run: str | Path) -> list[str]:
         words: Of its command, beginning with ``gan``.
         run: The run's folder.
     """
-    program = [sys.executable, "-m", "gan_lightning.cli", *words[1:]]
-    return [*program, f"--run={run}", "--ckpt_path=last"]
+    program = [
+        sys.executable,
+        "-m",
+        "gan_lightning.cli",
+        words[1],
+        "--trainer.enable_progress_bar=false",
+    ]
+    return [*program, *words[2:], f"--run={run}", "--ckpt_path=last"]
