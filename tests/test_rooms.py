@@ -30,6 +30,7 @@ ALLOWED: dict[str, set[str]] = {
     "trust": {"jsonargparse_private"},
     "checkpoints": {"trust"},
     "runs": set(),
+    "studies": set(),
     "validation": set(),
     "divergence": set(),
     "data": {"image_files", "runs"},

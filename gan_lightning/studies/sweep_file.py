@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import yaml
 
@@ -26,7 +26,8 @@ WANDB_ALONE = (
     "image_uri",
     "prior_runs",
 )
-GOALS = ("minimize", "maximize")
+Goal = Literal["minimize", "maximize"]
+GOALS: tuple[Goal, ...] = get_args(Goal)
 
 Values = dict[str, Any]
 """What one run is given: option to value."""
@@ -52,7 +53,7 @@ class Sweep:
     method: str
     parameters: tuple[Parameter, ...]
     metric: str | None = None
-    goal: str = "minimize"
+    goal: Goal = "minimize"
     run_cap: int | None = None
     raw: Mapping[str, Any] = field(default_factory=dict)
 
