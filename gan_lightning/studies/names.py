@@ -48,8 +48,10 @@ def short_value(value: object) -> str:
         value = _parsed(value)
     if isinstance(value, Mapping):
         arguments = value.get("init_args") or {}
+        if "class_path" not in value:
+            return "-".join(f"{key}-{short_value(part)}" for key, part in value.items())
         inside = "".join(f"-{key}{short_value(argument)}" for key, argument in arguments.items())
-        return short_value(str(value.get("class_path", "dict")).rsplit(".", 1)[-1]) + inside
+        return short_value(str(value["class_path"]).rsplit(".", 1)[-1]) + inside
     if isinstance(value, list | tuple):
         return "_".join(short_value(item) for item in value)
     if value is None or isinstance(value, bool):
