@@ -62,9 +62,9 @@ class UserError(Exception):  # not a ValueError: argument parsers swallow those
 
 
 class TrainingDiverged(UserError):  # noqa: N818  (an event, named as the field names it)
-    """A loss became NaN or infinite."""
+    """A loss became NaN or infinite: a result, apart from exit code 1 of a crash."""
 
-    exit_code = 1
+    exit_code = 3
 
 
 @contextmanager

@@ -16,6 +16,9 @@ METRICS = "metrics.csv"
 SCORES = "scores.jsonl"
 """Every evaluation with all that it depends on."""
 
+OUTPUT = "output.log"
+"""What a run of a study printed."""
+
 LAST, BEST = "last.ckpt", "best.ckpt"
 """The newest checkpoint, and that of the lowest FID."""
 

@@ -32,6 +32,7 @@ ALLOWED: dict[str, set[str]] = {
     "checkpoints": {"trust"},
     "runs": set(),
     "loggers": set(),
+    "studies": set(),
     "validation": set(),
     "divergence": set(),
     "data": {"image_files", "runs"},

@@ -9,6 +9,7 @@ from gan_lightning import data as datasets
 from gan_lightning.cli.blame import telling_options
 from gan_lightning.cli.front import sentence
 from gan_lightning.cli.parser import Parser, add_config
+from gan_lightning.cli.sweep import sweep, with_file_named
 from gan_lightning.cli.words import class_first, trusted, untrusting
 from gan_lightning.export.command import export
 from gan_lightning.extractors.train_classifier import train_extractor
@@ -42,6 +43,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "extractor": train_extractor,
     "sample": sample,
     "export": export,
+    "sweep": sweep,
 }
 
 POSITIONAL = {"evaluate": "--images", "sample": "--ckpt", "export": "--ckpt"}
@@ -65,6 +67,8 @@ def run_command(name: str, arguments: Sequence[str]) -> None:
     arguments = list(arguments)
     if name in POSITIONAL and arguments and not arguments[0].startswith("-"):
         arguments.insert(0, POSITIONAL[name])
+    if name == "sweep":
+        arguments = with_file_named(arguments)
     parser = Parser(prog=f"gan {name}", description=f"{sentence(name)}.")
     add_config(parser)
     parser.add_function_arguments(COMMANDS[name], fail_untyped=False, sub_configs=True)

@@ -18,6 +18,7 @@ COMMANDS = {
     "extractor": "train the classifier that judges images of your own kind",
     "sample": "make a checkpoint's images: grids, files, interpolations, nearest real ones",
     "export": "write a checkpoint's generator as safetensors, ONNX or torch.export",
+    "sweep": "make every run of a study on this machine",
 }
 """Every command in one line."""
 

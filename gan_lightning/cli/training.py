@@ -25,6 +25,7 @@ from gan_lightning.callbacks import (
 )
 from gan_lightning.callbacks.checkpoints import is_trial
 from gan_lightning.checkpoints.io import AtomicCheckpointIO
+from gan_lightning.cli.agent import as_options
 from gan_lightning.cli.arguments import SUBCOMMANDS, checkpoint_path, option, with_run_folder
 from gan_lightning.cli.blame import mistake_behind, option_behind, telling_options
 from gan_lightning.cli.front import sentence
@@ -266,38 +267,46 @@ def run(args: Sequence[str] | None = None) -> GANCommand:
         UserError: A mistake of the user's.
     """
     with Signals() as signals, telling_options():
-        arguments = with_run_folder(sys.argv[1:] if args is None else args)
+        arguments = with_run_folder(as_options(sys.argv[1:] if args is None else args))
         if args is None:
             # Also for the processes that a distributed strategy starts with these arguments.
             sys.argv[1:] = arguments
         try:
-            return _command(signals, arguments)
+            return command(signals, arguments)
         finally:
             _leave_no_empty_folder(arguments)
 
 
-def _command(signals: Signals, arguments: Sequence[str]) -> GANCommand:
-    """Parses the arguments and runs the subcommand."""
-    command = next(iter(arguments), "")
-    if command not in SUBCOMMANDS:
-        raise UserError(f"{command!r} is not one of {', '.join(SUBCOMMANDS)}")
+def command(
+    signals: Signals, arguments: Sequence[str], kind: type[GANCommand] = GANCommand
+) -> GANCommand:
+    """Parses the arguments and runs the subcommand.
+
+    Args:
+        signals: Who takes them.
+        arguments: A subcommand and its options, complete.
+        kind: What is made of them.
+    """
+    name = next(iter(arguments), "")
+    if name not in SUBCOMMANDS:
+        raise UserError(f"{name!r} is not one of {', '.join(SUBCOMMANDS)}")
     refuse_other_seeds(arguments)
     packages = trusted(arguments)
-    usage = {"usage": USAGE.format(command), "description": ABOUT.format(sentence(command))}
+    usage = {"usage": USAGE.format(name), "description": ABOUT.format(sentence(name))}
     callbacks = [GracefulStop(signals, GO_ON), SavePredictions()]
     with trusting(packages):
-        return GANCommand(
+        return kind(
             GAN,
             ImageData,
             subclass_mode_data=True,
             parser_class=Parser,
-            parser_kwargs={command: usage},
+            parser_kwargs={name: usage},
             trainer_defaults=trainer_defaults(callbacks=callbacks),
             seed_everything_default=0,
             save_config_callback=RunRecord,
             auto_configure_optimizers=False,
             args=[*arguments[:1], *class_first(untrusting(arguments[1:]))],
-            only=command,
+            only=name,
             trust=packages,
         )
 

@@ -11,6 +11,7 @@ from gan_lightning.errors import UserError
 
 TRUST = "--trust"
 PLACES = (
+    "file",
     "config",
     "run",
     "ckpt_path",
