@@ -16,6 +16,12 @@ METRICS = "metrics.csv"
 SCORES = "scores.jsonl"
 """Every evaluation with all that it depends on."""
 
+SPECTRA = "spectra.jsonl"
+"""Squared singular values of the discriminator's layers, a line per layer and look."""
+
+LAYERS = "layers.json"
+"""What the theorems say of each layer of the discriminator, for diagnostics."""
+
 LAST, BEST = "last.ckpt", "best.ckpt"
 """The newest checkpoint, and that of the lowest FID."""
 

@@ -64,9 +64,7 @@ def iteration(
         shared = own is None and k == len(each) - 1
         with generator.as_two_passes() if shared else torch.no_grad():
             fake = G(draw.latents, *draw.fake_labels)
-        loss = objective.discriminator(*_judged(discriminator, draw, fake.detach()))
-        for penalty in penalties:
-            loss = loss + penalty(D, draw, fake.detach())
+        loss = discriminator_loss(discriminator, objective, penalties, draw, fake.detach())
         discriminator.update(loss)
         losses.append(loss.detach())
 
@@ -78,6 +76,28 @@ def iteration(
         loss = objective.generator(_at_least_fp32(D(fake, *labels)))
         generator.update(loss)
     return torch.stack([torch.stack(losses).mean(), loss.detach()])
+
+
+def discriminator_loss(
+    discriminator: Player,
+    objective: Objective,
+    penalties: Sequence[Penalty],
+    draw: Draw,
+    fake: Tensor,
+) -> Tensor:
+    """What a discriminator update descends: the objective's loss and all penalties.
+
+    Args:
+        discriminator: As in `iteration`.
+        objective: As in `iteration`; moves its state, if it has any.
+        penalties: As in `iteration`.
+        draw: What the update looks at.
+        fake: The generated images, ``(N, C, H, W)``, without gradient.
+    """
+    loss = objective.discriminator(*_judged(discriminator, draw, fake))
+    for penalty in penalties:
+        loss = loss + penalty(discriminator.network, draw, fake)
+    return loss
 
 
 def _judged(discriminator: Player, draw: Draw, fake: Tensor) -> tuple[Any, Any]:

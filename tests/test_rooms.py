@@ -42,6 +42,7 @@ ALLOWED: dict[str, set[str]] = {
     "loop": {"draws", "graph", "lightning_private", "players", "step"},
     "extractors": {"data", "image_files"},
     "scores": {"data", "extractors", "image_files", "images", "networks", "normalization"},
+    "analysis": {"draws", "losses", "normalization", "penalties", "players", "step"},
     "gan": {
         "checkpoints",
         "divergence",
@@ -52,10 +53,13 @@ ALLOWED: dict[str, set[str]] = {
         "normalization",
         "optim",
         "penalties",
+        "players",
         "validation",
     },
     "callbacks": {
+        "analysis",
         "data",
+        "draws",
         "extractors",
         "gan",
         "images",

@@ -1,6 +1,7 @@
 """What happens around training: samples, evaluation, checkpoints, graceful stop."""
 
 from gan_lightning.callbacks.checkpoints import Checkpoints
+from gan_lightning.callbacks.diagnostics import Diagnostics
 from gan_lightning.callbacks.ema import GeneratorAverage
 from gan_lightning.callbacks.evaluation import Evaluation
 from gan_lightning.callbacks.progress import Progress
@@ -9,6 +10,7 @@ from gan_lightning.callbacks.stop import GracefulStop
 
 __all__ = [
     "Checkpoints",
+    "Diagnostics",
     "Evaluation",
     "GeneratorAverage",
     "GracefulStop",

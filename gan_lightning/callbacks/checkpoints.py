@@ -10,9 +10,15 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from gan_lightning.callbacks.intervals import crossed, ends, validates
 from gan_lightning.errors import UserError
-from gan_lightning.run_folder import LAST, checkpoint_folder, kept_checkpoint
+from gan_lightning.run_folder import (
+    LAST,
+    SCORES,
+    SPECTRA,
+    checkpoint_folder,
+    kept_checkpoint,
+)
 from gan_lightning.runs.metrics_csv import MetricsCSV
-from gan_lightning.runs.scores_jsonl import ScoresLog
+from gan_lightning.runs.step_log import StepLog
 
 
 class Checkpoints(Checkpoint):
@@ -50,7 +56,8 @@ class Checkpoints(Checkpoint):
     def on_train_batch_start(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
         """Drops what a killed run wrote of later iterations, once everything was accepted."""
         if not self._goes_on and trainer.is_global_zero and not is_trial(trainer):
-            ScoresLog(trainer.default_root_dir).go_on_from(trainer.global_step)
+            for name in (SCORES, SPECTRA):
+                StepLog(trainer.default_root_dir, name).go_on_from(trainer.global_step)
             for logger in trainer.loggers:
                 if isinstance(logger, MetricsCSV):
                     logger.go_on_from(trainer.global_step)

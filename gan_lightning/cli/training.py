@@ -15,6 +15,7 @@ from lightning.pytorch.plugins import CheckpointIO
 
 from gan_lightning.callbacks import (
     Checkpoints,
+    Diagnostics,
     Evaluation,
     GeneratorAverage,
     GracefulStop,
@@ -111,6 +112,7 @@ class GANCommand(LightningCLI):
         parser.add_lightning_class_args(SampleGrid, "samples")
         parser.add_lightning_class_args(GeneratorAverage, "ema")
         parser.add_lightning_class_args(Evaluation, "evaluation")
+        parser.add_lightning_class_args(Diagnostics, "diagnostics")
         parser.link_arguments("run", "trainer.default_root_dir")
         parser.link_arguments("seed_everything", "model.seed")
         parser.link_arguments("seed_everything", "data.init_args.seed")
@@ -232,7 +234,7 @@ def _is_logger(value: object) -> bool:
     return value is not None and not isinstance(value, bool)
 
 
-BUILT = ("model", "data", "checkpoints", "samples", "ema", "evaluation")
+BUILT = ("model", "data", "checkpoints", "samples", "ema", "evaluation", "diagnostics")
 """The options that objects are built of which go on to find mistakes when they run."""
 
 
