@@ -52,8 +52,9 @@ class gradient_norm(Diagnostic):
 class variance(Diagnostic):
     """Variances of the used weights' entries, by layer, and their product.
 
-    BSSN Figs. 7, 16, 17 and 22. Divided by the square of the scale, that of sn is at most 1 / max(m, n) (Theorem 2) and that of
-    bsn at most 2 / ((c_in + c_out) k_h k_w) (Theorem 3); ``layers.json`` has both bounds.
+    BSSN Figs. 7, 16, 17 and 22. Divided by the square of the scale, that of sn is at most
+    1 / max(m, n) (Theorem 2) and that of bsn at most 2 / ((c_in + c_out) k_h k_w) (Theorem 3);
+    ``layers.json`` has both bounds.
     """
 
     def __call__(self, view: View) -> Mapping[str, Tensor]:
@@ -113,7 +114,8 @@ class norm_ratio(Diagnostic):
 class spectra(Diagnostic):
     """All squared singular values of each W_out, largest first (SNGAN Fig. 3).
 
-    They go to ``spectra.jsonl``. Lines are ``{"step", "layer", "squared_singular_values"}``; the figure divides by the first.
+    Lines of ``spectra.jsonl`` are ``{"step", "layer", "squared_singular_values"}``; the figure
+    divides by the first.
     """
 
     vectors = "squared_singular_values"

@@ -109,7 +109,7 @@ def untouched(*modules: nn.Module) -> Iterator[None]:
         *modules: Whatever is passed through.
     """
     before = [
-        (owner, name, buffer, buffer._version, buffer.clone())
+        (owner, name, buffer, buffer.clone())
         for module in modules
         for owner in module.modules()
         for name, buffer in owner._buffers.items()
@@ -122,7 +122,9 @@ def untouched(*modules: nn.Module) -> Iterator[None]:
             yield
     finally:
         with torch.no_grad():
-            for owner, name, buffer, version, value in before:
+            for owner, name, buffer, value in before:
                 owner._buffers[name] = buffer
-                if buffer._version != version:
+                # Not by its version counter, which batch normalization passes over. And what has
+                # not moved must not be written: a normalized weight is known by its counter.
+                if not torch.equal(buffer, value):
                     buffer.copy_(value)

@@ -24,6 +24,8 @@ ALL = (
 LAYERS = [f"features.{k}" for k in range(0, 14, 2)]
 EVERYTHING = ["--diagnostics.of", f"[{ALL}]", "--diagnostics.every_n_steps", "2"]
 
+QUIET = ["--trainer.val_check_interval", "6", "--trainer.limit_val_batches", "0"]
+
 CASES = {
     "plain": [],
     "n_dis and penalty": ["--model.n_dis", "2", "--model.penalties", "[gradient_penalty]"],
@@ -41,7 +43,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_training_does_not_notice(gan: Gan, tmp_path: Path, case: str) -> None:
     """Weights, buffers, moments, the scaler, losses: the same to the last bit."""
-    options = [*CASES[case], "--trainer.val_check_interval", "6", "--trainer.limit_val_batches=0"]
+    options = [*CASES[case], *QUIET]
     gan(*options, folder="without")
     drawn = torch.get_rng_state()
     gan(*options, *EVERYTHING, folder="with")
@@ -128,7 +130,7 @@ def test_the_gradient_norm_is_that_of_the_next_loss_on_its_own_batch(
 def test_half_precision_has_the_norms_of_full_precision(gan: Gan, tmp_path: Path) -> None:
     """Before any update: without the scaler's 65,536, and without the rounding of 8 bits."""
     for name, precision in PRECISIONS.items():
-        gan(*EVERYTHING, *precision.split(), "--trainer.max_steps", "1", folder=name)
+        gan(*EVERYTHING, *precision.split(), "--trainer.max_steps", "2", folder=name)
     looks = {name: rows(tmp_path / name)[0] for name in PRECISIONS}
     for column in (c for c in looks["32-true"] if "/" in c):
         assert {look[column] for look in looks.values()} == {looks["32-true"][column]}, column
@@ -137,11 +139,11 @@ def test_half_precision_has_the_norms_of_full_precision(gan: Gan, tmp_path: Path
 def test_a_resumed_run_has_the_looks_of_an_uninterrupted_one(gan: Gan, tmp_path: Path) -> None:
     for folder in ("whole", "parts"):
         end = "6" if folder == "whole" else "3"
-        gan(*EVERYTHING, "--trainer.max_steps", end, folder=folder)
+        gan(*EVERYTHING, *QUIET, "--trainer.max_steps", end, folder=folder)
     later = json.dumps({"step": 4, "layer": "features.0", "squared_singular_values": [9.0]})
     with (tmp_path / "parts" / "spectra.jsonl").open("a") as file:
         file.write(f"{later}\n")  # of a run that was killed after its checkpoint
-    gan("--ckpt_path", "last", "--trainer.max_steps", "6", folder="parts")
+    gan(*QUIET, "--ckpt_path", "last", *EVERYTHING, "--trainer.max_steps", "6", folder="parts")
     seen = [
         [
             {c: v for c, v in row.items() if "/" in c}
@@ -197,4 +199,4 @@ def test_mistakes_are_told(gan: Gan, tmp_path: Path) -> None:
     from gan_lightning.analysis import variance
 
     with pytest.raises(UserError, match="look at real images, but the trainer has no"):
-        bare_trainer(tmp_path, callbacks=[Diagnostics([variance()])]).fit(GAN((1, 16, 16)), [])
+        Diagnostics([variance()]).setup(bare_trainer(tmp_path), GAN((1, 16, 16)), "fit")
