@@ -94,14 +94,20 @@ def discriminator_loss(
         draw: What the update looks at.
         fake: The generated images, ``(N, C, H, W)``, without gradient.
     """
-    loss = objective.discriminator(*_judged(discriminator, draw, fake))
+    loss = objective.discriminator(*judged(discriminator, draw, fake))
     for penalty in penalties:
         loss = loss + penalty(discriminator.network, draw, fake)
     return loss
 
 
-def _judged(discriminator: Player, draw: Draw, fake: Tensor) -> tuple[Any, Any]:
-    """What the discriminator says of the real and of the generated images."""
+def judged(discriminator: Player, draw: Draw, fake: Tensor) -> tuple[Any, Any]:
+    """What the discriminator says of the real and of the generated images, in float32 or more.
+
+    Args:
+        discriminator: As in `iteration`.
+        draw: What is looked at.
+        fake: The generated images.
+    """
     D = discriminator.network
     if discriminator.couples:
         real = D(draw.images, *draw.labels)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from gan_lightning.analysis.diagnostics import (
     Diagnostic,
+    diversity,
     gradient_norm,
     input_gradient_norm,
+    loss_slope,
     norm_ratio,
     output,
     spectra,
@@ -19,6 +21,7 @@ from gan_lightning.analysis.diagnostics import (
     variance,
 )
 from gan_lightning.analysis.gradients import gradient_norms, total_norm
+from gan_lightning.analysis.health import diversity_of, slopes
 from gan_lightning.analysis.layers import Layer, layers_of
 from gan_lightning.analysis.view import View, untouched
 
@@ -26,12 +29,16 @@ __all__ = [
     "Diagnostic",
     "Layer",
     "View",
+    "diversity",
+    "diversity_of",
     "gradient_norm",
     "gradient_norms",
     "input_gradient_norm",
     "layers_of",
+    "loss_slope",
     "norm_ratio",
     "output",
+    "slopes",
     "spectra",
     "spectral_norm_conv",
     "spectral_norm_in",

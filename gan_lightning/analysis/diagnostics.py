@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from gan_lightning.analysis.gradients import total_norm
+from gan_lightning.analysis.health import diversity_of, slopes
 from gan_lightning.analysis.layers import variances
 from gan_lightning.analysis.spectra import squared_singular_values
 from gan_lightning.analysis.view import View
@@ -164,3 +165,29 @@ class output(Diagnostic):
             name: view.logits(images, labels).double().mean()
             for name, (images, labels) in seen.items()
         }
+
+
+class loss_slope(Diagnostic):
+    """How steeply the discriminator's loss depends on its outputs, on real and fake images.
+
+    Sums of |dL / dD(x)|: 1 where every image counts in full, 0 where the discriminator is
+    saturated: beyond the margin of the hinge loss, or certain under the standard one.
+    """
+
+    def __call__(self, view: View) -> Mapping[str, Tensor]:
+        """Makes one forward pass."""
+        real, fake = slopes(view.discriminator, view.objective, view.draw, view.fake)
+        return {"real": real, "fake": fake}
+
+
+class diversity(Diagnostic):
+    """Root mean variance of the pixels over a batch, of real and fake images, and their ratio.
+
+    0 where all images are the same. A ratio that falls tells of a generator that collapses; images
+    can differ, and yet be of one kind.
+    """
+
+    def __call__(self, view: View) -> Mapping[str, Tensor]:
+        """Looks at the images alone."""
+        real, fake = diversity_of(view.draw.images), diversity_of(view.fake)
+        return {"real": real, "fake": fake, "ratio": fake / real}

@@ -46,4 +46,5 @@ def gradient_norms(loss: Tensor, layers: Sequence[Layer]) -> dict[str, Tensor]:
 
 def total_norm(norms: Sequence[Tensor]) -> Tensor:
     """The norm of all gradients together: the root of the sum of squares."""
-    return torch.linalg.vector_norm(torch.stack(list(norms)))
+    total: Tensor = torch.stack(list(norms)).square().sum().sqrt()
+    return total

@@ -27,7 +27,7 @@ class Layer:
         self.is_convolution = isinstance(module, (*CONVOLUTIONS, *DECONVOLUTIONS))
 
     @property
-    def trained(self) -> list[nn.Parameter]:
+    def trained(self) -> list[Tensor]:
         """What the optimizer moves: w itself, not what a normalization makes of it."""
         if not parametrize.is_parametrized(self.module, "weight"):
             return [self.module.weight]
@@ -39,7 +39,7 @@ class Layer:
     def used(self) -> Tensor:
         """The weight of the forward pass, without gradient."""
         with torch.no_grad():
-            weight: Tensor = self.module.weight  # type: ignore[assignment]
+            weight: Tensor = self.module.weight
             return weight.detach()
 
     def unfolded(self, inwards: bool = False) -> Tensor:

@@ -35,7 +35,7 @@ class Diagnostics(Callback):
     Args:
         of: What to look at: ``gradient_norm``, ``variance``, ``spectral_norm_out``,
             ``spectral_norm_in``, ``spectral_norm_conv``, ``norm_ratio``, ``spectra``,
-            ``input_gradient_norm``, ``output``.
+            ``input_gradient_norm``, ``output``, ``loss_slope``, ``diversity``.
         every_n_steps: Generator updates between two looks, the first before any update.
     """
 

@@ -6,6 +6,8 @@ import math
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from gan_lightning.analysis.layers import layers_of
@@ -104,3 +106,25 @@ def test_alpha_is_attained() -> None:
 
 def test_alpha_of_a_linear_layer_is_one() -> None:
     assert tsuzuku_alpha(layers_of(nn.Sequential(nn.Linear(2, 2)))[0]) == 1.0
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(
+    channels=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    kernel=st.integers(1, 4),
+    stride=st.integers(1, 2),
+    size=st.integers(5, 8),
+    seed=st.integers(0, 99),
+)
+def test_the_ratio_lies_between_one_and_alpha(
+    channels: tuple[int, int], kernel: int, stride: int, size: int, seed: int
+) -> None:
+    """Tsuzuku et al. 2018, Corollary 1, without padding: every window lies within the image."""
+    torch.manual_seed(seed)
+    network = nn.Sequential(nn.Conv2d(*channels, kernel, stride))
+    normalize_(network, none(), torch.zeros(1, channels[0], size, size))
+    (layer,) = layers_of(network)
+    norm = convolution_norm(layer, steps=80)
+    assert norm is not None
+    ratio = norm.item() / squared_singular_values(layer.unfolded())[0].sqrt().item()
+    assert 1 - 1e-9 <= ratio <= tsuzuku_alpha(layer) * (1 + 1e-9)

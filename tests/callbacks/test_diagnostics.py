@@ -19,7 +19,7 @@ from tests.test_training import PRECISIONS
 
 ALL = (
     "gradient_norm,variance,spectral_norm_out,spectral_norm_in,spectral_norm_conv,norm_ratio,"
-    "spectra,input_gradient_norm,output"
+    "spectra,input_gradient_norm,output,loss_slope,diversity"
 )
 LAYERS = [f"features.{k}" for k in range(0, 14, 2)]
 EVERYTHING = ["--diagnostics.of", f"[{ALL}]", "--diagnostics.every_n_steps", "2"]
@@ -75,6 +75,8 @@ def test_what_is_written(gan: Gan, tmp_path: Path) -> None:
         "norm_ratio": {*LAYERS},
         "input_gradient_norm": {"real", "fake", "between"},
         "output": {"real", "fake"},
+        "loss_slope": {"real", "fake"},
+        "diversity": {"real", "fake", "ratio"},
     }
     columns = {f"{name}/{part}" for name, parts in expected.items() for part in parts}
     assert {column for column in first if "/" in column} == columns
