@@ -22,6 +22,9 @@ SPECTRA = "spectra.jsonl"
 LAYERS = "layers.json"
 """What the theorems say of each layer of the discriminator, for diagnostics."""
 
+ADVICE = "advice.jsonl"
+"""What the advisor said, a line each."""
+
 LAST, BEST = "last.ckpt", "best.ckpt"
 """The newest checkpoint, and that of the lowest FID."""
 

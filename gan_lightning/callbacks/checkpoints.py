@@ -11,6 +11,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from gan_lightning.callbacks.intervals import crossed, ends, validates
 from gan_lightning.errors import UserError
 from gan_lightning.run_folder import (
+    ADVICE,
     LAST,
     SCORES,
     SPECTRA,
@@ -56,7 +57,7 @@ class Checkpoints(Checkpoint):
     def on_train_batch_start(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
         """Drops what a killed run wrote of later iterations, once everything was accepted."""
         if not self._goes_on and trainer.is_global_zero and not is_trial(trainer):
-            for name in (SCORES, SPECTRA):
+            for name in (SCORES, SPECTRA, ADVICE):
                 StepLog(trainer.default_root_dir, name).go_on_from(trainer.global_step)
             for logger in trainer.loggers:
                 if isinstance(logger, MetricsCSV):

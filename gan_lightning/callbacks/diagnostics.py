@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
@@ -15,8 +14,7 @@ from torch import Tensor, nn
 from gan_lightning.analysis import Diagnostic, Layer, layers_of, untouched
 from gan_lightning.analysis.spectra import tsuzuku_alpha
 from gan_lightning.callbacks.checkpoints import is_trial
-from gan_lightning.callbacks.looking import image_data, view_of
-from gan_lightning.distributed import average_
+from gan_lightning.callbacks.looking import image_data, numbers, view_of
 from gan_lightning.errors import UserError
 from gan_lightning.files import told, write_whole
 from gan_lightning.gan import GAN
@@ -93,7 +91,7 @@ class Diagnostics(Callback):
             if vectors and trainer.is_global_zero and not is_trial(trainer):
                 _write_vectors(trainer, step, asked.vectors, vectors)
         if scalars:
-            row = _numbers(scalars, gan.device)
+            row = numbers(scalars, gan.device)
             for logger in trainer.loggers:
                 logger.log_metrics(row, step=step)
 
@@ -122,14 +120,6 @@ def _facts(layer: Layer) -> dict[str, Any]:
         "scale": layer.scale,
         **{name: bound if bound == bound else None for name, bound in bounds.items()},
     }
-
-
-def _numbers(scalars: Mapping[str, Tensor], device: torch.device) -> dict[str, float]:
-    """All in one read of the device, averaged over the processes."""
-    kind = torch.float32 if device.type == "mps" else torch.float64
-    values = torch.stack([value.detach().to(device, kind) for value in scalars.values()])
-    average_([values])
-    return dict(zip(scalars, values.tolist(), strict=True))
 
 
 def _write_vectors(trainer: Trainer, step: int, name: str, vectors: Mapping[str, Tensor]) -> None:

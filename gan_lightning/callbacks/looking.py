@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import torch
 from lightning.pytorch import Trainer
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from gan_lightning.analysis import View
 from gan_lightning.data.loading import Batch, Pixels, to_batch
+from gan_lightning.distributed import average_
 from gan_lightning.draws import Draw
 from gan_lightning.errors import UserError
 from gan_lightning.gan import GAN
@@ -42,20 +44,37 @@ def view_of(gan: GAN, trainer: Trainer, step: int) -> View:
     )
 
 
+def has_images(trainer: Trainer) -> bool:
+    """Whether there are real images to look at."""
+    return hasattr(getattr(trainer, "datamodule", None), "opened")
+
+
 def image_data(trainer: Trainer) -> ImageData:
     """The trainer's DataModule.
 
     Raises:
         UserError: If it has none with images.
     """
-    data: Any = getattr(trainer, "datamodule", None)
-    if not hasattr(data, "opened"):
+    if not has_images(trainer):
         raise UserError(
             "diagnostics look at real images, but the trainer has no gan_lightning.data "
             "DataModule: give one as datamodule, or leave the callback out"
         )
-    module: ImageData = data
-    return module
+    data: ImageData = trainer.datamodule  # type: ignore[attr-defined]  # set late
+    return data
+
+
+def numbers(scalars: Mapping[str, Tensor], device: torch.device) -> dict[str, float]:
+    """Scalars in one read of the device, averaged over the processes.
+
+    Args:
+        scalars: By name.
+        device: Where processes exchange tensors.
+    """
+    kind = torch.float32 if device.type == "mps" else torch.float64
+    values = torch.stack([value.detach().to(device, kind) for value in scalars.values()])
+    average_([values])
+    return dict(zip(scalars, values.tolist(), strict=True))
 
 
 def _draw(gan: GAN, trainer: Trainer, step: int) -> Draw:
