@@ -44,9 +44,9 @@ class Signs:
 class Advisor(Callback):
     """Warns, once for each kind, when training goes wrong in a way that is known.
 
-    One line in the terminal and in the run's ``advice.jsonl``, where every look since the last one
-    but ``patience - 1`` saw the sign. Thresholds are experience with small images (docs/gallery.md),
-    not theorems; training does not notice the looks.
+    One line in the terminal and in the run's ``advice.jsonl``, when ``patience`` looks in a row have
+    seen the sign. Thresholds are experience with small images (docs/gallery.md), not theorems;
+    training does not notice the looks.
 
     Args:
         every_n_steps: Generator updates between two looks, each of which costs less than one; 0

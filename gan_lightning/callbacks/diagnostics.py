@@ -82,12 +82,12 @@ class Diagnostics(Callback):
         parts = (gan.generator, gan.discriminator, gan.objective)
         with untouched(*(part for part in parts if isinstance(part, nn.Module))):
             view = view_of(gan, trainer, step)
-            answers = {type(asked): (asked, asked(view)) for asked in self.of}
+            answers = [(asked, asked(view)) for asked in self.of]
         scalars: dict[str, Tensor] = {}
-        for asked, answer in answers.values():
+        for asked, answer in answers:
             vectors = {part: value for part, value in answer.items() if value.ndim}
-            numbers = {part: value for part, value in answer.items() if not value.ndim}
-            scalars |= {f"{type(asked).__name__}/{part}": v for part, v in numbers.items()}
+            name = type(asked).__name__
+            scalars |= {f"{name}/{part}": v for part, v in answer.items() if not v.ndim}
             if vectors and trainer.is_global_zero and not is_trial(trainer):
                 _write_vectors(trainer, step, asked.vectors, vectors)
         if scalars:
