@@ -44,14 +44,14 @@ class Signs:
 class Advisor(Callback):
     """Warns, once for each kind, when training goes wrong in a way that is known.
 
-    One line in the terminal and in the run's ``advice.jsonl``, when ``patience`` looks in a row have
-    seen the sign. Thresholds are experience with small images (docs/gallery.md), not theorems;
-    training does not notice the looks.
+    One line in the terminal and in the run's ``advice.jsonl``. Thresholds are experience with small
+    images (docs/gallery.md), not theorems. Training does not notice the looks.
 
     Args:
-        every_n_steps: Generator updates between two looks, each of which costs less than one; 0
-            switches the advice off.
-        patience: Looks in a row that have to agree.
+        every_n_steps: Generator updates between two looks, the first before any update; each costs
+            less than one update. 0 switches the advice off.
+        patience: Looks in a row that have to agree before anything is said; for gradients that
+            explode, one is enough.
         vanishing: Gradients vanish where their norm is below this, while the loss still depends on
             the discriminator's output (BSSN section 4).
         exploding: Gradients explode where their norm is above this (BSSN section 3).
@@ -94,6 +94,11 @@ class Advisor(Callback):
             self._trainer, self._gan = trainer, pl_module
             pl_module.after_each_iteration.append(self._look_if_due)
 
+    def on_train_batch_start(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
+        """The first look, before any update."""
+        if self._trainer is not None and trainer.global_step == 0:
+            self._look(trainer, 0)
+
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Looks no more."""
         assert isinstance(pl_module, GAN)
@@ -123,7 +128,8 @@ class Advisor(Callback):
         found = {kind: said for kind, said in self.complaints(signs).items() if said}
         self._in_a_row = {kind: self._in_a_row.get(kind, 0) + 1 for kind in found}
         for kind, said in found.items():
-            if self._in_a_row[kind] >= self.patience and kind not in self.said:
+            enough = 1 if kind == "exploding" else self.patience
+            if self._in_a_row[kind] >= enough and kind not in self.said:
                 self.said.append(kind)
                 if trainer.is_global_zero:
                     self._say(trainer, step, kind, said, signs)
