@@ -28,7 +28,7 @@ from gan_lightning.networks.base import ImageShape, build, require_same_classes
 from gan_lightning.normalization import Norm, none, normalize_, sn, zero_layers
 from gan_lightning.optim import GANAdam
 from gan_lightning.penalties import Penalty
-from gan_lightning.players import declares_coupling
+from gan_lightning.players import Player, declares_coupling
 
 AVERAGE = "generator_average"
 """The key of a checkpoint under which the moving average of the generator is, if there is one:
@@ -173,6 +173,11 @@ class GAN(LightningModule):
     def is_conditional(self) -> bool:
         """Whether the networks take the classes of images."""
         return self.generator.num_classes is not None
+
+    @property
+    def player(self) -> Player:
+        """The discriminator as training steps have it; while training."""
+        return self._loop.discriminator
 
     def configure_optimizers(self) -> Any:  # noqa: ANN401 (one of Lightning's many forms)
         """The generator's optimizer, whose steps Lightning counts, and the discriminator's."""

@@ -35,6 +35,9 @@ class Loop:
     Args:
         gan: The module, attached to its trainer.
 
+    Attributes:
+        discriminator: What trains it, and knows how it takes real and generated images.
+
     Raises:
         UserError: ``cuda_graph`` insists on what cannot be, or a penalty wants a discriminator of
             single images that this one is not.
@@ -60,11 +63,11 @@ class Loop:
         state = list(gan.objective.buffers()) if isinstance(gan.objective, nn.Module) else []
         couples = _couples(gan)
         self._generator = Player(gan.generator, self._update_of(gan.generator, 0, []))
-        self._discriminator = Player(
+        self.discriminator = Player(
             gan.discriminator, self._update_of(gan.discriminator, 1, state), couples
         )
         self._generator.refresh_()
-        self._discriminator.refresh_()
+        self.discriminator.refresh_()
         self._iterate = self._chosen_way(gan)
         self._followers = gan.after_each_iteration
 
@@ -88,7 +91,7 @@ class Loop:
         return losses
 
     def _eagerly(self, draws: Draw, own: Own | None) -> Tensor:
-        players = self._generator, self._discriminator
+        players = self._generator, self.discriminator
         return iteration(*players, self.objective, self.penalties, draws, own)
 
     def _chosen_way(self, gan: GAN) -> Iterate:

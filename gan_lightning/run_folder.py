@@ -19,6 +19,15 @@ SCORES = "scores.jsonl"
 OUTPUT = "output.log"
 """What a run of a study printed."""
 
+SPECTRA = "spectra.jsonl"
+"""Squared singular values of the discriminator's layers, a line per layer and look."""
+
+LAYERS = "layers.json"
+"""What the theorems say of each layer of the discriminator, for diagnostics."""
+
+ADVICE = "advice.jsonl"
+"""What the advisor said, a line each."""
+
 LAST, BEST = "last.ckpt", "best.ckpt"
 """The newest checkpoint, and that of the lowest FID."""
 

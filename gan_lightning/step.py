@@ -64,9 +64,7 @@ def iteration(
         shared = own is None and k == len(each) - 1
         with generator.as_two_passes() if shared else torch.no_grad():
             fake = G(draw.latents, *draw.fake_labels)
-        loss = objective.discriminator(*_judged(discriminator, draw, fake.detach()))
-        for penalty in penalties:
-            loss = loss + penalty(D, draw, fake.detach())
+        loss = discriminator_loss(discriminator, objective, penalties, draw, fake.detach())
         discriminator.update(loss)
         losses.append(loss.detach())
 
@@ -80,8 +78,36 @@ def iteration(
     return torch.stack([torch.stack(losses).mean(), loss.detach()])
 
 
-def _judged(discriminator: Player, draw: Draw, fake: Tensor) -> tuple[Any, Any]:
-    """What the discriminator says of the real and of the generated images."""
+def discriminator_loss(
+    discriminator: Player,
+    objective: Objective,
+    penalties: Sequence[Penalty],
+    draw: Draw,
+    fake: Tensor,
+) -> Tensor:
+    """What a discriminator update descends: the objective's loss and all penalties.
+
+    Args:
+        discriminator: As in `iteration`.
+        objective: As in `iteration`; moves its state, if it has any.
+        penalties: As in `iteration`.
+        draw: What the update looks at.
+        fake: The generated images, ``(N, C, H, W)``, without gradient.
+    """
+    loss = objective.discriminator(*judged(discriminator, draw, fake))
+    for penalty in penalties:
+        loss = loss + penalty(discriminator.network, draw, fake)
+    return loss
+
+
+def judged(discriminator: Player, draw: Draw, fake: Tensor) -> tuple[Any, Any]:
+    """What the discriminator says of the real and of the generated images, in float32 or more.
+
+    Args:
+        discriminator: As in `iteration`.
+        draw: What is looked at.
+        fake: The generated images.
+    """
     D = discriminator.network
     if discriminator.couples:
         real = D(draw.images, *draw.labels)

@@ -47,6 +47,7 @@ ALLOWED: dict[str, set[str]] = {
     "loop": {"combinations", "draws", "graph", "lightning_private", "players", "step"},
     "extractors": {"data", "image_files"},
     "scores": {"data", "extractors", "image_files", "images", "networks", "normalization"},
+    "analysis": {"draws", "losses", "normalization", "penalties", "players", "step"},
     "gan": {
         "checkpoints",
         "combinations",
@@ -73,7 +74,9 @@ ALLOWED: dict[str, set[str]] = {
         "scores",
     },
     "callbacks": {
+        "analysis",
         "data",
+        "draws",
         "extractors",
         "gan",
         "images",

@@ -12,9 +12,16 @@ from gan_lightning.callbacks.intervals import crossed, ends, validates
 from gan_lightning.distributed import on_first
 from gan_lightning.errors import UserError
 from gan_lightning.lightning_private import checkpoint_of
-from gan_lightning.run_folder import LAST, checkpoint_folder, kept_checkpoint
+from gan_lightning.run_folder import (
+    ADVICE,
+    LAST,
+    SCORES,
+    SPECTRA,
+    checkpoint_folder,
+    kept_checkpoint,
+)
 from gan_lightning.runs.metrics_csv import MetricsCSV
-from gan_lightning.runs.scores_jsonl import ScoresLog
+from gan_lightning.runs.step_log import StepLog
 
 
 class Checkpoints(Checkpoint):
@@ -83,7 +90,8 @@ class Checkpoints(Checkpoint):
 
 def _drop_later(trainer: Trainer) -> None:
     """Drops what was written of iterations that are still to come."""
-    ScoresLog(trainer.default_root_dir).go_on_from(trainer.global_step)
+    for name in (SCORES, SPECTRA, ADVICE):
+        StepLog(trainer.default_root_dir, name).go_on_from(trainer.global_step)
     for logger in own_logs(trainer):
         logger.go_on_from(trainer.global_step)
 

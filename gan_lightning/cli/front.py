@@ -19,6 +19,7 @@ COMMANDS = {
     "sample": "make a checkpoint's images: grids, files, interpolations, nearest real ones",
     "export": "write a checkpoint's generator as safetensors, ONNX or torch.export",
     "sweep": "make every run of a study on this machine",
+    "find-scale": "find the scales of a norm at which gradients neither vanish nor explode",
 }
 """Every command in one line."""
 

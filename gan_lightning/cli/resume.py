@@ -21,7 +21,7 @@ Options = dict[str, Any]
 HARMLESS = (
     *("config", "run", "ckpt_path", "weights_only", "model.image_shape"),
     *("model.seed", "data.init_args.seed"),  # linked to seed_everything, which is compared
-    *("checkpoints.*", "samples.*", "evaluation.*", "ema.predict"),
+    *("checkpoints.*", "samples.*", "evaluation.*", "ema.predict", "diagnostics.*", "advisor.*"),
     *(f"trainer.{key}" for key in ("max_steps", "max_epochs", "max_time", "default_root_dir")),
     *(f"trainer.{key}" for key in ("logger*", "callbacks*", "profiler*", "enable_*", "limit_val*")),
     *(f"trainer.{key}" for key in ("log_every_n_steps", "val_check_interval", "detect_anomaly")),

@@ -15,7 +15,9 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins import CheckpointIO
 
 from gan_lightning.callbacks import (
+    Advisor,
     Checkpoints,
+    Diagnostics,
     Evaluation,
     GeneratorAverage,
     GracefulStop,
@@ -117,6 +119,8 @@ class GANCommand(LightningCLI):
         parser.add_lightning_class_args(SampleGrid, "samples")
         parser.add_lightning_class_args(GeneratorAverage, "ema")
         parser.add_lightning_class_args(Evaluation, "evaluation")
+        parser.add_lightning_class_args(Diagnostics, "diagnostics")
+        parser.add_lightning_class_args(Advisor, "advisor")
         parser.link_arguments("run", "trainer.default_root_dir")
         parser.link_arguments("seed_everything", "model.seed")
         parser.link_arguments("seed_everything", "data.init_args.seed")
@@ -245,7 +249,10 @@ def _is_logger(value: object) -> bool:
     return value is not None and not isinstance(value, bool)
 
 
-BUILT = ("model", "data", "checkpoints", "samples", "ema", "evaluation")
+BUILT = (
+    *("model", "data", "checkpoints", "samples", "ema", "evaluation"),
+    *("diagnostics", "advisor"),
+)
 """The options that objects are built of which go on to find mistakes when they run."""
 
 
