@@ -14,11 +14,12 @@ from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor, nn
 
 from gan_lightning import clock, validation
+from gan_lightning.augmentation import Augmentation
 from gan_lightning.checkpoints import loading
 from gan_lightning.checkpoints.compatible import require_format, require_same_architecture, stamp
 from gan_lightning.divergence import LossWatch, check_state
 from gan_lightning.errors import UserError, from_argument
-from gan_lightning.images import classes_at, images_at
+from gan_lightning.images import classes_at, evaluating, images_at
 from gan_lightning.loop import Loop, require_known_strategy, why_no_graph
 from gan_lightning.losses import Objective, hinge
 from gan_lightning.networks import CNNDiscriminator, CNNGenerator, Generator
@@ -58,7 +59,8 @@ class GAN(LightningModule):
         image_shape: ``(channels, height, width)``; on the command line it comes from the data.
         generator: Makes the generator, given the image shape.
         discriminator: Makes the discriminator, given the image shape.
-        objective: The losses: hinge, standard, wasserstein, began.
+        objective: The losses: hinge, standard, wasserstein, began, ebgan, auxiliary (a classifier
+            beside another objective).
         norm: Normalizes each layer of the discriminator: none, sn, ssn, bsn, bssn, sn_conv; clip
             (weight clipping after each update); gamma, shared_gamma (a trainable gain over another
             norm); or the import path of a callable from layer to layer.
@@ -82,6 +84,8 @@ class GAN(LightningModule):
             samples, stopping on a signal) happens at its multiples.
         num_classes: Number of classes of the images, None without; on the command line it comes
             from the data. A network whose constructor takes ``num_classes`` is given it.
+        augment: What is done to real and generated images before the discriminator sees them, for
+            training on few images: DiffAugment.
 
     Attributes:
         after_each_iteration: Called after every iteration, also of those within one training step.
@@ -106,6 +110,7 @@ class GAN(LightningModule):
         cuda_graph: Literal["auto", "on", "off"] = "auto",
         iterations_per_batch: int = 0,
         num_classes: int | None = None,
+        augment: Augmentation | None = None,
     ) -> None:
         super().__init__()
         with warnings.catch_warnings():
@@ -121,6 +126,7 @@ class GAN(LightningModule):
         self.image_shape = image_shape
         self.objective = objective
         self.penalties = tuple(penalties)
+        self.augment = augment
         self.n_dis = n_dis
         self.generator_batch_size = generator_batch_size
         self.seed = seed
@@ -140,11 +146,30 @@ class GAN(LightningModule):
         latent = torch.zeros(1, self.generator.latent_dim)
         normalize_(self.generator, generator_norm, latent, *labels)
         normalize_(self.discriminator, norm, torch.zeros(1, *image_shape), *labels)
+        self._require_understanding(torch.zeros(1, *image_shape), *labels)
         self.after_each_iteration: list[Callable[[], None]] = []
         self._watch = LossWatch()
         self._zeros: set[str] = set()
         self._graphed: bool | None = None  # unknown before there is a trainer
         self.configure_optimizers()  # what torch refuses is found now, not when training starts
+
+    @torch.no_grad()
+    def _require_understanding(self, *inputs: Tensor) -> None:
+        """Looks whether the objective takes what the discriminator returns.
+
+        Raises:
+            UserError: It does not.
+        """
+        with torch.random.fork_rng([]), evaluating(self.discriminator):
+            output: Any = self.discriminator(*inputs)
+        lack = self.objective.lacks(output)
+        if lack is not None:
+            raise UserError(
+                f"{type(self.objective).__name__} does not understand `discriminator` "
+                f"{type(self.discriminator).__name__}, which returns {_named(output)} {lack}; "
+                "choose another of the two",
+                "objective",
+            )
 
     @property
     def is_conditional(self) -> bool:
@@ -334,6 +359,14 @@ class GAN(LightningModule):
         classes = getattr(data, "predict_classes", None)
         labels = classes_at(self.generator, indices, classes)
         return Predicted(images_at(self.generator, indices, self.seed, classes), labels)
+
+
+def _named(output: object) -> str:
+    """A discriminator's output in words."""
+    if isinstance(output, Tensor):
+        return "one tensor"
+    fields = getattr(output, "_fields", ())
+    return f"{type(output).__name__}{'({})'.format(', '.join(fields)) if fields else ''}"
 
 
 def _at_least(argument: str, value: int, least: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,6 +14,7 @@ from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from gan_lightning.augmentation import View, as_they_are
 from gan_lightning.distributed import average_
 from gan_lightning.draws import Draw, Drawing, Own
 from gan_lightning.errors import UserError
@@ -55,7 +57,10 @@ class Loop:
             trainer.global_rank,
             mixed=bool(gan.penalties),
             own=gan.generator_batch_size,
+            same_labels=gan.objective.reuses_labels,
+            numbers=0 if gan.augment is None else gan.augment.numbers,
         )
+        self._view = _view(gan)
         state = list(gan.objective.buffers()) if isinstance(gan.objective, nn.Module) else []
         couples = _couples(gan)
         self._generator = Player(gan.generator, self._update_of(gan.generator, 0, []))
@@ -88,7 +93,7 @@ class Loop:
 
     def _eagerly(self, draws: Draw, own: Own | None) -> Tensor:
         players = self._generator, self._discriminator
-        return iteration(*players, self.objective, self.penalties, draws, own)
+        return iteration(*players, self.objective, self.penalties, draws, own, self._view)
 
     def _chosen_way(self, gan: GAN) -> Iterate:
         """Iterations as a captured graph, or op by op."""
@@ -155,6 +160,13 @@ def require_known_strategy(trainer: Trainer) -> None:
             "networks in turn, gradients are averaged by this project itself, which it does for "
             "ddp and for one process. Use --trainer.strategy ddp, or one device"
         )
+
+
+def _view(gan: GAN) -> View:
+    """What the discriminator sees of images."""
+    if gan.augment is None:
+        return as_they_are
+    return partial(gan.augment, value_range=gan.generator.value_range)
 
 
 def _couples(gan: GAN) -> bool:

@@ -20,6 +20,7 @@ LEAVES = {
 }  # what every room may use
 ALLOWED: dict[str, set[str]] = {
     "networks": set(),
+    "augmentation": set(),
     "losses": set(),
     "optim": set(),
     "normalization": set(),
@@ -36,13 +37,14 @@ ALLOWED: dict[str, set[str]] = {
     "draws": {"networks"},
     "penalties": {"draws"},
     "players": {"normalization"},
-    "step": {"draws", "losses", "penalties", "players"},
+    "step": {"augmentation", "draws", "losses", "penalties", "players"},
     "graph": {"draws"},
     "images": {"networks", "normalization"},
-    "loop": {"draws", "graph", "lightning_private", "players", "step"},
+    "loop": {"augmentation", "draws", "graph", "lightning_private", "players", "step"},
     "extractors": {"data", "image_files"},
     "scores": {"data", "extractors", "image_files", "images", "networks", "normalization"},
     "gan": {
+        "augmentation",
         "checkpoints",
         "divergence",
         "images",

@@ -1,8 +1,15 @@
 """Generators and discriminators: plain torch, knowing nothing of norms, losses or Lightning."""
 
-from gan_lightning.networks.autoencoder import AutoencoderDiscriminator, DecoderGenerator
-from gan_lightning.networks.base import Generator
+from gan_lightning.networks.autoencoder import (
+    AutoencoderDiscriminator,
+    CodedAutoencoderDiscriminator,
+    DecoderGenerator,
+    SigmoidDecoderGenerator,
+)
+from gan_lightning.networks.auxiliary import AuxiliaryCNNDiscriminator
+from gan_lightning.networks.base import Coded, Generator, Judgement
 from gan_lightning.networks.cnn import CNNDiscriminator, CNNGenerator
+from gan_lightning.networks.concat import ConcatCNNDiscriminator
 from gan_lightning.networks.conditional import (
     ConditionalBatchNorm2d,
     ConditionalCNNGenerator,
@@ -12,13 +19,19 @@ from gan_lightning.networks.mnist import MNISTDiscriminator, MNISTGenerator
 
 __all__ = [
     "AutoencoderDiscriminator",
+    "AuxiliaryCNNDiscriminator",
     "CNNDiscriminator",
     "CNNGenerator",
+    "Coded",
+    "CodedAutoencoderDiscriminator",
+    "ConcatCNNDiscriminator",
     "ConditionalBatchNorm2d",
     "ConditionalCNNGenerator",
     "DecoderGenerator",
     "Generator",
+    "Judgement",
     "MNISTDiscriminator",
     "MNISTGenerator",
     "ProjectionCNNDiscriminator",
+    "SigmoidDecoderGenerator",
 ]
