@@ -29,7 +29,7 @@ from gan_lightning.data.loading import (
 from gan_lightning.data.preparation.preparing import prepare
 from gan_lightning.data.preparation.source import UNSTATED, Source
 from gan_lightning.data.prepared import Prepared, open_prepared, refusal
-from gan_lightning.data.sampling import Draw, Epochs, Replacement
+from gan_lightning.data.sampling import Draw, Epochs, Replacement, Subset, members
 from gan_lightning.errors import UserError
 
 Split = Literal["train", "test"]
@@ -63,6 +63,10 @@ class ImageData(LightningDataModule, ABC):
         predict_classes: Their classes, in turn, such as [3]; by default all in turn, where the
             networks have classes.
         prepared_root: Where prepared arrays are written, if not into ``root``.
+        limit: Train on so many images of the training split, chosen at random; all by default.
+            Scores still compare with the whole split.
+        limit_seed: Which images those are; the same for runs of every seed. A smaller limit chooses
+            some of what a larger one does.
     """
 
     value_range: tuple[float, float] = (-1.0, 1.0)
@@ -99,8 +103,13 @@ class ImageData(LightningDataModule, ABC):
         num_predict: int = 64,
         predict_classes: list[int] | None = None,
         prepared_root: str | None = None,
+        limit: int | None = None,
+        limit_seed: int = 0,
     ) -> None:
         super().__init__()
+        if limit is not None:
+            self.at_least("limit", limit, 1)
+        self.at_least("limit_seed", limit_seed, 0)
         self.at_least("batch_size", batch_size, 1)
         self.at_least("num_workers", num_workers, 0)
         self.at_least("seed", seed, 0)
@@ -124,6 +133,8 @@ class ImageData(LightningDataModule, ABC):
         self.skip_bad = skip_bad
         self.num_predict = num_predict
         self.predict_classes = predict_classes
+        self.limit = limit
+        self.limit_seed = limit_seed
         self.prepared_root = self.root if prepared_root is None else Path(prepared_root)
         self._splits_open: dict[str, Prepared] = {}
         self._cache: DeviceCache | None = None
@@ -178,11 +189,17 @@ class ImageData(LightningDataModule, ABC):
         """Memory-maps the training images; generating images needs none."""
         if stage == "predict":
             return
-        count = len(self.opened("train").images)
+        count, limit = len(self.opened("train").images), self.limit
+        if limit is not None and limit > count:
+            raise UserError(
+                f"--data.limit {limit} is more than the {count} images of {self.name}. Choose at "
+                f"most {count}, or leave it out."
+            )
+        count = limit or count
         if count < self.batch_size:
             raise UserError(
                 f"--data.batch_size {self.batch_size} is more than the {count} images of "
-                f"{self.name}. Choose at most {count}."
+                f"{self.name}{' that limit leaves' if limit else ''}. Choose at most {count}."
             )
 
     def images(self, split: Split = "train") -> NDArray[np.uint8]:
@@ -279,10 +296,14 @@ class ImageData(LightningDataModule, ABC):
         return Picker(self._draw(trainer, size), size, self.seed, rank, self.flip)
 
     def _draw(self, trainer: Trainer, size: int) -> Draw:
-        count, rank = len(self.opened("train").images), trainer.global_rank
+        every, rank = len(self.opened("train").images), trainer.global_rank
+        count = self.limit or every
+        draw: Draw = Replacement(count, size, self.seed, rank)
         if self.sampling == "epoch":
-            return Epochs(count, size, self.seed, rank, trainer.world_size)
-        return Replacement(count, size, self.seed, rank)
+            draw = Epochs(count, size, self.seed, rank, trainer.world_size)
+        if self.limit is None:
+            return draw
+        return Subset(draw, members(every, self.limit, self.limit_seed))
 
     def _fits(self, prepared: Prepared, device: torch.device) -> bool:
         if self.device_cache != "auto":
