@@ -21,7 +21,7 @@ from gan_lightning.divergence import LossWatch, check_state
 from gan_lightning.errors import UserError, from_argument
 from gan_lightning.images import classes_at, evaluating, images_at
 from gan_lightning.loop import Loop, require_known_strategy, why_no_graph
-from gan_lightning.losses import Objective, hinge
+from gan_lightning.losses import Objective, hinge, require_understood
 from gan_lightning.networks import CNNDiscriminator, CNNGenerator, Generator
 from gan_lightning.networks.base import ImageShape, build, require_same_classes
 from gan_lightning.normalization import Norm, none, normalize_, sn, zero_layers
@@ -146,30 +146,14 @@ class GAN(LightningModule):
         latent = torch.zeros(1, self.generator.latent_dim)
         normalize_(self.generator, generator_norm, latent, *labels)
         normalize_(self.discriminator, norm, torch.zeros(1, *image_shape), *labels)
-        self._require_understanding(torch.zeros(1, *image_shape), *labels)
+        with torch.no_grad(), torch.random.fork_rng([]), evaluating(self.discriminator):
+            output: Any = self.discriminator(torch.zeros(1, *image_shape), *labels)
+        require_understood(objective, self.discriminator, output)
         self.after_each_iteration: list[Callable[[], None]] = []
         self._watch = LossWatch()
         self._zeros: set[str] = set()
         self._graphed: bool | None = None  # unknown before there is a trainer
         self.configure_optimizers()  # what torch refuses is found now, not when training starts
-
-    @torch.no_grad()
-    def _require_understanding(self, *inputs: Tensor) -> None:
-        """Looks whether the objective takes what the discriminator returns.
-
-        Raises:
-            UserError: It does not.
-        """
-        with torch.random.fork_rng([]), evaluating(self.discriminator):
-            output: Any = self.discriminator(*inputs)
-        lack = self.objective.lacks(output)
-        if lack is not None:
-            raise UserError(
-                f"{type(self.objective).__name__} does not understand `discriminator` "
-                f"{type(self.discriminator).__name__}, which returns {_named(output)} {lack}; "
-                "choose another of the two",
-                "objective",
-            )
 
     @property
     def is_conditional(self) -> bool:
@@ -359,14 +343,6 @@ class GAN(LightningModule):
         classes = getattr(data, "predict_classes", None)
         labels = classes_at(self.generator, indices, classes)
         return Predicted(images_at(self.generator, indices, self.seed, classes), labels)
-
-
-def _named(output: object) -> str:
-    """A discriminator's output in words."""
-    if isinstance(output, Tensor):
-        return "one tensor"
-    fields = getattr(output, "_fields", ())
-    return f"{type(output).__name__}{'({})'.format(', '.join(fields)) if fields else ''}"
 
 
 def _at_least(argument: str, value: int, least: int) -> None:

@@ -49,6 +49,27 @@ class Objective(ABC):
         """The generator's loss, given the discriminator's output for generated images."""
 
 
+def require_understood(
+    objective: Objective,
+    discriminator: nn.Module,
+    output: Any,  # noqa: ANN401 (as above)
+) -> None:
+    """Looks whether an objective takes what a discriminator returned.
+
+    Raises:
+        UserError: It does not.
+    """
+    lack = objective.lacks(output)
+    if lack is not None:
+        fields = ", ".join(getattr(output, "_fields", ()))
+        raise UserError(
+            f"{type(objective).__name__} does not understand `discriminator` "
+            f"{type(discriminator).__name__}, which returns {type(output).__name__}"
+            f"{f' ({fields})' if fields else ''} {lack}; choose another of the two",
+            "objective",
+        )
+
+
 class hinge(Objective):
     """Hinge loss, the default of both papers' main results (SNGAN Eq. 16 and 17).
 

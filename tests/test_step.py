@@ -110,7 +110,8 @@ class Case:
         penalties = [(type(p).__name__, p.weight) for p in self.penalties]  # type: ignore[attr-defined]
         objective, weights = self.objective, (0.0, 0.0)
         if isinstance(objective, auxiliary):
-            objective, weights = objective.over, (objective.real_weight, objective.fake_weight)
+            weights = objective.real_weight, objective.fake_weight
+            objective = objective.over
         view = literally(self.augment.policy) if self.augment else as_they_are
         name = type(objective).__name__
         return ReferenceGAN(G, D, name, penalties, LR, BETAS, EPS, weights, view)
