@@ -14,15 +14,16 @@ from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor, nn
 
 from gan_lightning import clock, validation
+from gan_lightning.augmentation import Augmentation
 from gan_lightning.checkpoints import loading
 from gan_lightning.checkpoints.compatible import require_format, require_same_architecture, stamp
 from gan_lightning.combinations import doubts, require_single_images
 from gan_lightning.divergence import LossWatch, check_state
 from gan_lightning.errors import UserError, from_argument
-from gan_lightning.images import classes_at, images_at, with_weights
+from gan_lightning.images import classes_at, evaluating, images_at, with_weights
 from gan_lightning.initialization import Initialization, initialize_
 from gan_lightning.loop import Loop, require_known_strategy, why_no_graph
-from gan_lightning.losses import Objective, hinge
+from gan_lightning.losses import Objective, hinge, require_understood
 from gan_lightning.networks import CNNDiscriminator, CNNGenerator, Generator
 from gan_lightning.networks.base import ImageShape, build, require_same_classes
 from gan_lightning.normalization import Norm, none, normalize_, sn, zero_layers
@@ -65,7 +66,8 @@ class GAN(LightningModule):
         image_shape: ``(channels, height, width)``; on the command line it comes from the data.
         generator: Makes the generator, given the image shape.
         discriminator: Makes the discriminator, given the image shape.
-        objective: The losses: hinge, standard, wasserstein, began.
+        objective: The losses: hinge, standard, wasserstein, began, ebgan, auxiliary (a classifier
+            beside another objective).
         norm: Normalizes each layer of the discriminator: none, sn, ssn, bsn, bssn, sn_conv; wn,
             frobenius (by the lengths of rows, of the whole weight); bn, ln (batch and layer
             normalization of hidden layers' outputs); clip (weight clipping after each update);
@@ -94,6 +96,8 @@ class GAN(LightningModule):
             samples, stopping on a signal) happens at its multiples.
         num_classes: Number of classes of the images, None without; on the command line it comes
             from the data. A network whose constructor takes ``num_classes`` is given it.
+        augment: What is done to real and generated images before the discriminator sees them, for
+            training on few images: DiffAugment.
 
     Attributes:
         after_each_iteration: Called after every iteration, also of those within one training step.
@@ -123,6 +127,7 @@ class GAN(LightningModule):
         cuda_graph: Literal["auto", "on", "off"] = "auto",
         iterations_per_batch: int = 0,
         num_classes: int | None = None,
+        augment: Augmentation | None = None,
     ) -> None:
         super().__init__()
         with warnings.catch_warnings():
@@ -138,6 +143,7 @@ class GAN(LightningModule):
         self.image_shape = image_shape
         self.objective = objective
         self.penalties = tuple(penalties)
+        self.augment = augment
         self.n_dis = n_dis
         self.generator_batch_size = generator_batch_size
         self.seed = seed
@@ -161,6 +167,9 @@ class GAN(LightningModule):
         normalize_(self.discriminator, norm, torch.zeros(1, *image_shape), *labels)
         require_single_images(declares_coupling(self.discriminator), self.penalties)
         self._doubts = doubts(objective, norm, self.penalties, initialization)
+        with torch.no_grad(), torch.random.fork_rng([]), evaluating(self.discriminator):
+            output: Any = self.discriminator(torch.zeros(1, *image_shape), *labels)
+        require_understood(objective, self.discriminator, output)
         self.after_each_iteration: list[Callable[[], None]] = []
         self.generator_average: dict[str, Tensor] = {}
         self.predicts_average = False

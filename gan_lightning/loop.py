@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,6 +14,7 @@ from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from gan_lightning.augmentation import View, as_they_are
 from gan_lightning.combinations import require_single_images
 from gan_lightning.distributed import average_
 from gan_lightning.draws import Draw, Drawing, Own
@@ -59,7 +61,10 @@ class Loop:
             trainer.global_rank,
             mixed=bool(gan.penalties),
             own=gan.generator_batch_size,
+            same_labels=gan.objective.reuses_labels,
+            numbers=0 if gan.augment is None else gan.augment.numbers,
         )
+        self._view = _view(gan)
         state = list(gan.objective.buffers()) if isinstance(gan.objective, nn.Module) else []
         couples = _couples(gan)
         self._generator = Player(gan.generator, self._update_of(gan.generator, 0, []))
@@ -92,7 +97,7 @@ class Loop:
 
     def _eagerly(self, draws: Draw, own: Own | None) -> Tensor:
         players = self._generator, self.discriminator
-        return iteration(*players, self.objective, self.penalties, draws, own)
+        return iteration(*players, self.objective, self.penalties, draws, own, self._view)
 
     def _chosen_way(self, gan: GAN) -> Iterate:
         """Iterations as a captured graph, or op by op."""
@@ -160,6 +165,13 @@ def require_known_strategy(trainer: Trainer) -> None:
             "ddp and for one process. Use ddp, or one device",
             "trainer.strategy",
         )
+
+
+def _view(gan: GAN) -> View:
+    """What the discriminator sees of images."""
+    if gan.augment is None:
+        return as_they_are
+    return partial(gan.augment, value_range=gan.generator.value_range)
 
 
 def _couples(gan: GAN) -> bool:

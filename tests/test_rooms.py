@@ -21,6 +21,7 @@ LEAVES = {
 }  # what every room may use
 ALLOWED: dict[str, set[str]] = {
     "networks": set(),
+    "augmentation": set(),
     "losses": set(),
     "optim": set(),
     "normalization": set(),
@@ -41,14 +42,23 @@ ALLOWED: dict[str, set[str]] = {
     "penalties": {"draws", "normalization"},
     "combinations": {"initialization", "losses", "normalization", "penalties"},
     "players": {"normalization"},
-    "step": {"draws", "losses", "penalties", "players"},
+    "step": {"augmentation", "draws", "losses", "penalties", "players"},
     "graph": {"draws"},
     "images": {"networks", "normalization"},
-    "loop": {"combinations", "draws", "graph", "lightning_private", "players", "step"},
+    "loop": {
+        "augmentation",
+        "combinations",
+        "draws",
+        "graph",
+        "lightning_private",
+        "players",
+        "step",
+    },
     "extractors": {"data", "image_files"},
     "scores": {"data", "extractors", "image_files", "images", "networks", "normalization"},
     "analysis": {"draws", "losses", "normalization", "penalties", "players", "step"},
     "gan": {
+        "augmentation",
         "checkpoints",
         "combinations",
         "divergence",

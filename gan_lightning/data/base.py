@@ -51,6 +51,10 @@ class ImageData(LightningDataModule, ABC):
         predict_classes: Their classes, in turn, such as [3]; by default all in turn, where the
             networks have classes.
         prepared_root: Where prepared arrays are written, if not into ``root``.
+        limit: Train on so many images of the training split, chosen at random; all by default.
+            Scores still compare with the whole split.
+        limit_seed: Which images those are; the same for runs of every seed. A smaller limit chooses
+            some of what a larger one does.
     """
 
     value_range: tuple[float, float] = (-1.0, 1.0)
@@ -87,8 +91,13 @@ class ImageData(LightningDataModule, ABC):
         num_predict: int = 64,
         predict_classes: list[int] | None = None,
         prepared_root: str | None = None,
+        limit: int | None = None,
+        limit_seed: int = 0,
     ) -> None:
         super().__init__()
+        if limit is not None:
+            self.at_least("limit", limit, 1)
+        self.at_least("limit_seed", limit_seed, 0)
         self.at_least("batch_size", batch_size, 1)
         self.at_least("num_workers", num_workers, 0)
         self.at_least("seed", seed, 0)
@@ -113,6 +122,8 @@ class ImageData(LightningDataModule, ABC):
         self.skip_bad = skip_bad
         self.num_predict = num_predict
         self.predict_classes = predict_classes
+        self.limit = limit
+        self.limit_seed = limit_seed
         self.prepared_root = self.root if prepared_root is None else Path(prepared_root)
         self._splits_open: dict[str, Prepared] = {}
         self._cache: DeviceCache | None = None
@@ -167,11 +178,18 @@ class ImageData(LightningDataModule, ABC):
         """Memory-maps the training images; generating images needs none."""
         if stage == "predict":
             return
-        count = len(self.opened("train").images)
+        count, limit = len(self.opened("train").images), self.limit
+        if limit is not None and limit > count:
+            raise UserError(
+                f"{limit} is more than the {count} images of {self.name}. Choose at most {count}, "
+                "or leave it out.",
+                "limit",
+            )
+        count = limit or count
         if count < self.batch_size:
             raise UserError(
-                f"{self.batch_size} is more than the {count} images of {self.name}. Choose at "
-                f"most {count}.",
+                f"{self.batch_size} is more than the {count} images of {self.name}"
+                f"{' that limit leaves' if limit else ''}. Choose at most {count}.",
                 "batch_size",
             )
 

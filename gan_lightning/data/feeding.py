@@ -17,7 +17,7 @@ from gan_lightning.data.loading import (
     leave_signals_to_the_trainer,
 )
 from gan_lightning.data.prepared import Prepared
-from gan_lightning.data.sampling import Draw, Epochs, Replacement
+from gan_lightning.data.sampling import Draw, Epochs, Replacement, Subset, members
 from gan_lightning.errors import UserError
 
 if TYPE_CHECKING:
@@ -75,10 +75,14 @@ def _picker(data: ImageData, trainer: Trainer) -> Picker:
 
 
 def _draw(data: ImageData, trainer: Trainer, size: int) -> Draw:
-    count, rank = len(data.opened("train").images), trainer.global_rank
+    every, rank = len(data.opened("train").images), trainer.global_rank
+    count = data.limit or every
+    draw: Draw = Replacement(count, size, data.seed, rank)
     if data.sampling == "epoch":
-        return Epochs(count, size, data.seed, rank, trainer.world_size)
-    return Replacement(count, size, data.seed, rank)
+        draw = Epochs(count, size, data.seed, rank, trainer.world_size)
+    if data.limit is None:
+        return draw
+    return Subset(draw, members(every, data.limit, data.limit_seed))
 
 
 def _fits(data: ImageData, prepared: Prepared, device: torch.device) -> bool:

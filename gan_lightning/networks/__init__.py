@@ -1,8 +1,15 @@
 """Generators and discriminators: plain torch, knowing nothing of norms, losses or Lightning."""
 
-from gan_lightning.networks.autoencoder import AutoencoderDiscriminator, DecoderGenerator
-from gan_lightning.networks.base import Generator, Judgement
+from gan_lightning.networks.autoencoder import (
+    AutoencoderDiscriminator,
+    CodedAutoencoderDiscriminator,
+    DecoderGenerator,
+    SigmoidDecoderGenerator,
+)
+from gan_lightning.networks.auxiliary import AuxiliaryCNNDiscriminator
+from gan_lightning.networks.base import Coded, Generator, Judgement
 from gan_lightning.networks.cnn import CNNDiscriminator, CNNGenerator
+from gan_lightning.networks.concat import ConcatCNNDiscriminator
 from gan_lightning.networks.conditional import (
     ConditionalBatchNorm2d,
     ConditionalCNNGenerator,
@@ -19,9 +26,13 @@ from gan_lightning.networks.resnet_conditional import (
 
 __all__ = [
     "AutoencoderDiscriminator",
+    "AuxiliaryCNNDiscriminator",
     "AuxiliaryResNetDiscriminator",
     "CNNDiscriminator",
     "CNNGenerator",
+    "Coded",
+    "CodedAutoencoderDiscriminator",
+    "ConcatCNNDiscriminator",
     "ConcatResNetDiscriminator",
     "ConditionalBatchNorm2d",
     "ConditionalCNNGenerator",
@@ -35,4 +46,5 @@ __all__ = [
     "ProjectionResNetDiscriminator",
     "ResNetDiscriminator",
     "ResNetGenerator",
+    "SigmoidDecoderGenerator",
 ]

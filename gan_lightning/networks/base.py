@@ -21,15 +21,27 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 class Judgement(NamedTuple):
-    """What a discriminator with an auxiliary classifier says of each image.
+    """What a discriminator with a class head says of each image.
 
     Attributes:
-        logits: Of being real, ``(N, 1)``.
-        class_loss: -log p(y | x) of the image's class, ``(N,)``.
+        logits: Real or generated, ``(N, 1)``.
+        class_loss: ``-log p(y | x)``, the cross-entropy of its class, ``(N,)``.
     """
 
     logits: Tensor
     class_loss: Tensor
+
+
+class Coded(NamedTuple):
+    """What an autoencoder says of each image.
+
+    Attributes:
+        energies: The error of its reconstruction, ``(N,)``.
+        codes: ``(N, hidden)``.
+    """
+
+    energies: Tensor
+    codes: Tensor
 
 
 class Generator(nn.Module, ABC):
