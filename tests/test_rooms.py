@@ -29,6 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "lightning_private": set(),
     "trust": {"jsonargparse_private"},
     "checkpoints": {"trust"},
+    "report": set(),
     "runs": set(),
     "validation": set(),
     "divergence": set(),

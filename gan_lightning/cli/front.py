@@ -16,6 +16,7 @@ COMMANDS = {
     "prepare": "read, crop and check a dataset once for all runs",
     "evaluate": "score anyone's images against a dataset",
     "extractor": "train the classifier that judges images of your own kind",
+    "compare": "put the scores of runs together, over their seeds",
 }
 """Every command in one line."""
 
