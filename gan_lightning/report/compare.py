@@ -226,11 +226,9 @@ class Comparison:
         repeating = [self.by[k] for k in section.telling()[1] if self.by[k] not in shown]
         if repeating:
             notes.append(f"they differ along with that in {', '.join(repeating)}")
-        pooled = [option for option in self.collection.differing() if option not in self.by]
+        pooled = [o for o in self.collection.differing() if self._pooled(section, o)]
         if pooled:
-            notes.append(
-                f"runs of one line may differ in {', '.join(pooled)}, which --by leaves out"
-            )
+            notes.append(f"runs of one line differ in {', '.join(pooled)}, which --by leaves out")
         going = [m for g in section.groups for m in g.members if m.ending.state != "finished"]
         if going:
             notes.append(f"{len(going)} of the runs are not finished: {_states(going)}")
@@ -293,9 +291,9 @@ class Comparison:
                     theirs = "; ".join(f"{n} ({n.source})" for n in line.published.get(score, []))
                     row = named | _numbers(score, value) | {"best": best, "published": theirs}
                     file.writerow(row | {"kind": "score"})
-            for row in difference_rows(section, self.by, self.against, section.scores):
-                named = dict(zip(self.by, row.group.key, strict=True)) | dict(section.measure)
-                for score, value in row.found.items():
+            for other in difference_rows(section, self.by, self.against, section.scores):
+                named = dict(zip(self.by, other.group.key, strict=True)) | dict(section.measure)
+                for score, value in other.found.items():
                     kind = {"kind": f"difference to {self.against}"}
                     file.writerow(named | _numbers(score, value) | kind)
         for path, why in self._left_out():

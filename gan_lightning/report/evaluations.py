@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -33,18 +34,22 @@ class Evaluation(NamedTuple):
         return all(math.isfinite(value) for value in self.scores.values())
 
 
-def of_lines(lines: Iterable[str | bytes]) -> Iterator[Evaluation | None]:
-    """The evaluations of a ``scores.jsonl``, one at a time; ``None`` for a line that is none."""
-    for line in lines:
-        if line.strip():
-            yield _of_line(line)
+_STEP = re.compile(rb'\{"step": (\d+),')  # how the lines of a run begin
 
 
-def of_file(path: Path) -> Iterator[Evaluation | None]:
-    """The evaluations of a ``scores.jsonl``; none where there is no such file."""
+def of_file(path: Path, only: int | None = None) -> Iterator[Evaluation | None]:
+    """The evaluations of a ``scores.jsonl`` one at a time; ``None`` for a line that is none.
+
+    Args:
+        path: The file; one that does not exist has no evaluations.
+        only: The one iteration that is asked for; lines of others are hardly looked at.
+    """
     try:
         with path.open("rb") as file:
-            yield from of_lines(file)
+            for line in file:
+                begin = _STEP.match(line)
+                if line.strip() and (only is None or not begin or int(begin[1]) == only):
+                    yield _of_line(line)
     except FileNotFoundError:
         return
     except OSError:
@@ -72,7 +77,7 @@ def of_facts(facts: Mapping[str, object]) -> Evaluation | None:
     return Evaluation(step, scores, tuple(sorted(measure.items()))) if scores else None
 
 
-def _of_line(line: str | bytes) -> Evaluation | None:
+def _of_line(line: bytes) -> Evaluation | None:
     try:
         facts = json.loads(line)
     except ValueError:  # torn, or not UTF-8
@@ -109,6 +114,10 @@ class At(NamedTuple):
             "at",
         )
 
+    def iteration(self, end: int) -> int | None:
+        """The one iteration that is asked for of a run that ends after ``end``, if it is one."""
+        return {"end": end, "step": self.step}.get(self.kind)
+
     def __str__(self) -> str:
         """As a reader of a table wants to know it."""
         return {
@@ -119,17 +128,20 @@ class At(NamedTuple):
         }[self.kind]
 
 
-def choose(
-    evaluations: Iterable[Evaluation | None], at: At, max_steps: int | None
-) -> dict[Measure, Evaluation]:
+def choose(evaluations: Iterable[Evaluation | None], at: At, end: int) -> dict[Measure, Evaluation]:
     """The evaluation that stands for a run, for each measure that it was taken by.
 
     One evaluation of a measure is kept at any time, however many there are.
+
+    Args:
+        evaluations: Those of the run, in their order.
+        at: Which.
+        end: The run's last iteration.
     """
-    wanted = {"end": max_steps, "step": at.step}.get(at.kind)
+    wanted = at.iteration(end)
     kept: dict[Measure, Evaluation] = {}
     for found in joined(evaluations):
-        if at.kind in ("end", "step") and found.step != wanted:
+        if wanted is not None and found.step != wanted:
             continue
         before = kept.get(found.measure, found)
         if before.step == found.step:

@@ -65,15 +65,14 @@ class Collection:
         options = run.options
         self.base = self.base or options
         differs = {k: options.get(k) for k in options | self.base if self._differs(k, options)}
-        ending = run.ending
+        ending, only = run.ending, self.at.iteration(run.step)
         counts = self.at.kind in ("last", "step") or ending.state == "finished"
-        evaluated = next(filter(None, run.evaluations()), None) is not None
-        end = run.step if run.max_steps is None else run.max_steps
-        if ending.state == "finished":
-            end = run.step
-        found = choose(run.evaluations(), self.at, end) if counts and evaluated else {}
-        shared = {measures.setdefault(m, m): e for m, e in found.items()}
-        kept = {m: e._replace(measure=m) for m, e in shared.items()}
+        found = choose(run.evaluations(only), self.at, run.step) if counts else {}
+        evaluated = bool(found) or any(run.evaluations())
+        kept = {
+            measures.setdefault(m, m): e._replace(measure=measures.setdefault(m, m))
+            for m, e in found.items()
+        }
         return Outcome(str(run.path), run.seed, ending, differs if options else {}, kept, evaluated)
 
     def _differs(self, key: str, options: Options) -> bool:

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeGuard
 
 import yaml
 
@@ -68,8 +68,12 @@ class Run(ABC):
         """The last iteration that left a trace."""
 
     @abstractmethod
-    def evaluations(self) -> Iterator[Evaluation | None]:
-        """The evaluations one by one, as they were made; ``None`` for a damaged one."""
+    def evaluations(self, only: int | None = None) -> Iterator[Evaluation | None]:
+        """The evaluations one by one, as they were made; ``None`` for a damaged one.
+
+        Args:
+            only: The one iteration that is asked for; others may be left out.
+        """
 
     @abstractmethod
     def rows(self) -> Iterator[dict[str, str]]:
@@ -142,11 +146,11 @@ class FolderRun(Run):
     @cached_property
     def step(self) -> int:
         """The last iteration that left a trace."""
-        scored = _last_line(self.path / SCORES).get("step", 0)
-        ended = self._history.get("iteration", 0)
-        logged = _last_step(self.path / METRICS)
-        shown = max(self.samples, default=0)  # the last of which is made at the end
-        return max(logged, shown, *(n if isinstance(n, int) else 0 for n in (scored, ended)))
+        logs = (_last_line(self.path / SCORES).get("step"), self._history.get("iteration"))
+        reached = max(_last_step(self.path / METRICS), *(n if _is_count(n) else 0 for n in logs))
+        if reached >= (self.max_steps or math.inf):
+            return reached
+        return max(reached, *self.samples, 0)  # the last of which is made at the end
 
     @cached_property
     def ending(self) -> Ending:
@@ -171,9 +175,9 @@ class FolderRun(Run):
             return Ending("crashed", f"{so_far}; {_why(ended)}")
         return Ending("unfinished", f"{so_far}; {ended}" if ended else so_far)
 
-    def evaluations(self) -> Iterator[Evaluation | None]:
+    def evaluations(self, only: int | None = None) -> Iterator[Evaluation | None]:
         """The evaluations one by one."""
-        return of_file(self.path / SCORES)
+        return of_file(self.path / SCORES, only)
 
     def rows(self) -> Iterator[dict[str, str]]:
         """What was logged."""
@@ -198,6 +202,10 @@ def _owner(run: Path) -> Literal["", "alive", "gone", "elsewhere"]:
     except OSError:
         pass  # another user's
     return "alive"
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def made(step: int, of: int | None) -> str:

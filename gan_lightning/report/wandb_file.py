@@ -12,6 +12,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -112,7 +113,7 @@ class WandbRun(Run):
             return Ending("crashed", f"{so_far}; exit code {code}")
         return Ending("unfinished", so_far)
 
-    def evaluations(self) -> Iterator[Evaluation | None]:
+    def evaluations(self, only: int | None = None) -> Iterator[Evaluation | None]:
         """The evaluations, with the measure that the run's options say.
 
         W&B is told numbers only: no fingerprints of extractor and images, so that these
@@ -135,12 +136,11 @@ class WandbRun(Run):
                 yield _items(record.history)
 
     def _records(self) -> Iterator[Any]:
-        from google.protobuf.message import DecodeError
-        from wandb.proto import wandb_internal_pb2  # two seconds
-
+        DecodeError = import_module("google.protobuf.message").DecodeError
+        Record = import_module("wandb.proto.wandb_internal_pb2").Record  # two seconds
         for path in self.files:
             for data in records(path):
-                record = wandb_internal_pb2.Record()
+                record = Record()
                 try:
                     record.ParseFromString(data)
                 except DecodeError:
