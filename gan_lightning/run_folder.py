@@ -17,6 +17,15 @@ METRICS = "metrics.csv"
 SCORES = "scores.jsonl"
 """Every evaluation with all that it depends on."""
 
+SPECTRA = "spectra.jsonl"
+"""Squared singular values of the discriminator's layers, a line per layer and look."""
+
+LAYERS = "layers.json"
+"""What the theorems say of each layer of the discriminator, for diagnostics."""
+
+ADVICE = "advice.jsonl"
+"""What the advisor said, a line each."""
+
 LAST, BEST = "last.ckpt", "best.ckpt"
 """The newest checkpoint, and that of the lowest FID."""
 

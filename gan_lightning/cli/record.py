@@ -30,6 +30,7 @@ class RunRecord(SaveConfigCallback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Works out the options as they will be saved."""
+        self._apart = 0.0
         if stage != "fit":
             return
         self._changed: dict[str, tuple[Any, Any]] = {}
@@ -63,6 +64,7 @@ class RunRecord(SaveConfigCallback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Gives the restored optimizers what was changed."""
+        self._began, self._apart = (time.monotonic(), trainer.global_step), 0.0
         for name, optimizer in zip(("generator", "discriminator"), trainer.optimizers, strict=True):
             resume.set_optimizer_options(name, optimizer, self._changed)
         if self._changed:
@@ -82,6 +84,14 @@ class RunRecord(SaveConfigCallback):
             write_whole(run / CONFIG, self._yaml)
         append_line(run / HISTORY, json.dumps(self._entry(trainer)))
 
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Stops the clock: the time of evaluations is not that of training."""
+        self._apart -= time.monotonic()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Lets it go on."""
+        self._apart += time.monotonic()
+
     def on_train_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
         """Says that the run came to its end."""
         self._end(trainer, "finished")
@@ -96,8 +106,14 @@ class RunRecord(SaveConfigCallback):
 
     def _end(self, trainer: Trainer, why: str) -> None:
         if trainer.is_global_zero:
-            now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-            entry = {"time": now, "iteration": trainer.global_step, "ended": why}
+            (then, first), now = self._began, time.monotonic()
+            entry = {
+                "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+                "iteration": trainer.global_step,
+                "ended": why,
+                "iterations": trainer.global_step - first,
+                "seconds": round(now - then - self._apart, 3),
+            }
             append_line(Path(trainer.default_root_dir, HISTORY), json.dumps(entry))
 
     def _entry(self, trainer: Trainer) -> dict[str, Any]:
