@@ -8,7 +8,8 @@ CONFIG = "config.yaml"
 """Every option of the run."""
 
 HISTORY = "history.jsonl"
-"""A line per start and resumption of the run: when, from which iteration, what was changed."""
+"""A line per start, resumption and end of the run: when, at which iteration, what was changed or
+what ended it. Only a killed process leaves no line of its end."""
 
 METRICS = "metrics.csv"
 """Losses and scores, a row per logged iteration."""

@@ -31,6 +31,7 @@ ALLOWED: dict[str, set[str]] = {
     "lightning_private": set(),
     "trust": {"jsonargparse_private"},
     "checkpoints": {"trust"},
+    "report": set(),
     "runs": set(),
     "loggers": set(),
     "studies": set(),

@@ -20,6 +20,7 @@ COMMANDS = {
     "export": "write a checkpoint's generator as safetensors, ONNX or torch.export",
     "sweep": "make every run of a study on this machine",
     "find-scale": "find the scales of a norm at which gradients neither vanish nor explode",
+    "compare": "put the scores of runs together, over their seeds",
 }
 """Every command in one line."""
 

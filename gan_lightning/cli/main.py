@@ -11,6 +11,9 @@ from gan_lightning.errors import UserError
 INTERRUPTED = 130
 """What a shell expects of a command that Ctrl-C ended: 128 + SIGINT."""
 
+LIGHT = ("compare",)
+"""The commands that only read what runs have left, and start without torch."""
+
 
 def main(args: Sequence[str] | None = None) -> None:
     """Runs ``gan``; a user's mistake ends in one message and exit code 2."""
@@ -19,6 +22,11 @@ def main(args: Sequence[str] | None = None) -> None:
         text = front.answer(arguments)
         if text is not None:
             print(text)
+            return
+        if arguments[0] in LIGHT:
+            from gan_lightning.cli.light import run_command
+
+            run_command(arguments[0], arguments[1:])
             return
         from gan_lightning.cli.running import execute  # torch and all the rest
 
