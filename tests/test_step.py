@@ -241,6 +241,7 @@ CASES = {name_of(choice): Case(**choice, small=True) for choice in covering()} |
     "shared gamma": Case(shared_gamma(bsn()), objective=wasserstein(), penalties=(GP,)),
     "generator norm": Case(bssn(1.2), generator_norm=sn(), n_dis=2),
     "generator bsn": Case(none(), generator_norm=bssn(1.3)),
+    "rows": Case(wn(), objective=standard(), penalties=(ORTHONORMAL, GP), small=True),
     "generator wn": Case(frobenius(), generator_norm=wn(), small=True),
     "generator bn": Case(ln(), generator_norm=bn(), n_dis=2, small=True),
     "generator ln": Case(bn(), generator_norm=ln(), small=True),
@@ -403,7 +404,13 @@ def test_a_discriminator_may_say_several_things_of_an_image() -> None:
     assert not torch.equal(seen[0].logits, seen[1].logits)
 
 
-@pytest.mark.parametrize("name", ["bssn hinge n_dis 3", "two penalties", "clip", "all at once"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("bssn hinge n_dis 3", "two penalties", "clip", "all at once", "rows"),
+        *("generator bn", "generator frobenius"),
+    ],
+)
 def test_an_iteration_runs_on_the_meta_device(name: str) -> None:
     """Which has no data: so nothing in it reads a value back to the host."""
     case = CASES[name]
@@ -418,7 +425,7 @@ def test_an_iteration_runs_on_the_meta_device(name: str) -> None:
     assert losses.is_meta
 
 
-@pytest.mark.parametrize("norm", [none(), bssn(1.2)], ids=["none", "bssn"])
+@pytest.mark.parametrize("norm", [none(), bssn(1.2), wn()], ids=["none", "bssn", "wn"])
 def test_no_pass_uses_the_half_precision_copy_of_old_weights(norm: Norm) -> None:
     """One autocast context around many updates, with and without its cache."""
     results = []
