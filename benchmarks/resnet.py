@@ -67,8 +67,8 @@ def build(
         if not variant.folded:
             unfolded(network)
     normalize_(networks[1], variant.norm, torch.zeros(1, *shape))
-    fused = {"fused": False, "foreach": True} if device == "meta" else {"fused": variant.ours}
-    adam = partial(torch.optim.Adam, lr=2e-4, betas=(0.0, 0.9), **fused)
+    fused = variant.ours and device != "meta"
+    adam = partial(torch.optim.Adam, lr=2e-4, betas=(0.0, 0.9), fused=fused, foreach=not fused)
     players = [Player(n, descend(adam(n.parameters()))) for n in networks]
     images = torch.randn(n_dis * batch, *shape).contiguous(memory_format=layout)
     latents = torch.randn(n_dis, batch, 128, device=device)
