@@ -36,6 +36,15 @@ BEGAN = [
     "--model.objective=began",
     "--model.norm=none",
 ]
+RESNET = [
+    "--model.generator=ResNetGenerator",
+    "--model.generator.widths=[4,3,2]",
+    "--model.generator.latent_dim=6",
+    "--model.discriminator=ResNetDiscriminator",
+    "--model.discriminator.widths=[2,3,3]",
+    "--model.discriminator.hidden=code",
+    "--model.norm=sn_conv",
+]
 METHODS = {
     "penalties": PENALTIES,
     "clip": ["--model.norm=clip", "--model.norm.limit=0.02", "--model.objective=wasserstein"],
@@ -52,6 +61,7 @@ METHODS = {
     ],
     "classes": CONDITIONAL,
     "began": BEGAN,
+    "resnet": RESNET,
     "own batch": ["--model.generator_batch_size=7", "--model.n_dis=2"],
     "generator norm": ["--model.generator_norm=bssn", "--model.generator_norm.scale=1.1"],
     "many at once": [*CONDITIONAL, *PENALTIES, "--model.generator_batch_size=3"],
