@@ -15,6 +15,7 @@ PLACES = (
     "config",
     "run",
     "ckpt_path",
+    "ckpt",
     "root",
     "prepared_root",
     "out",
