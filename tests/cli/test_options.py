@@ -208,7 +208,6 @@ def test_print_config_and_help_read_well(
 
 
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
-SWEEPS = sorted((ROOT / "sweeps").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
@@ -225,32 +224,6 @@ def test_every_config_parses_and_repeats_no_default(
         for key, value in said.get(section, {}).items():
             default = command._parser("fit").get_default(f"{section}.{key}")
             assert value != default, f"{section}.{key} repeats its default"
-
-
-def one_run(sweep: dict[str, object], values: dict[str, object]) -> list[str]:
-    """The command that W&B's agent would start for one choice of values."""
-    options = [f"--{name}={value}" for name, value in values.items()]
-    command = sweep["command"]
-    assert isinstance(command, list)
-    return [w for word in command for w in (options if word == "${args}" else [word])]
-
-
-@pytest.mark.parametrize("path", SWEEPS, ids=lambda p: p.stem)
-@pytest.mark.parametrize("which", [0, -1], ids=["first", "last"])
-def test_every_sweep_parses(
-    path: Path, which: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(cli.GANCommand, "_run_subcommand", lambda self, subcommand: None)
-    monkeypatch.setattr(cli.GANCommand, "instantiate_classes", lambda self: None)
-    sweep = yaml.safe_load(path.read_text())
-    values = {name: spec["values"][which] for name, spec in sweep["parameters"].items()}
-    program, *arguments = one_run(sweep, values)
-    assert program == sweep["program"] == "gan"
-    config = cli.run([*arguments, f"--run={tmp_path / 'run'}"]).config.fit
-    assert config.seed_everything == values["seed_everything"]
-    if "model.norm.init_args.scale" in values:
-        assert config.model.norm.init_args.scale == values["model.norm.init_args.scale"]
 
 
 def test_options_before_the_subcommand_are_refused(tiny: Path) -> None:
