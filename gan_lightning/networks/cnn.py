@@ -64,15 +64,18 @@ class CNNGenerator(Generator):
 
 
 class CNNDiscriminator(nn.Module):
-    """Seven convolutions with LeakyReLU(0.1), then a linear layer.
+    """Seven convolutions with LeakyReLU, then a linear layer.
 
     Args:
         image_shape: ``(channels, height, width)``; both sides multiples of 8.
         width: Channels of the first layer; the later ones have up to 8 times as many. 64 in both
             papers.
+        slope: Of the activations where they are negative; 0 makes them ReLUs (BSSN App. I).
     """
 
-    def __init__(self, image_shape: tuple[int, int, int], width: int = 64) -> None:
+    def __init__(
+        self, image_shape: tuple[int, int, int], width: int = 64, slope: float = 0.1
+    ) -> None:
         super().__init__()
         _check(image_shape, width)
         channels, height, wide = image_shape
@@ -82,7 +85,7 @@ class CNNDiscriminator(nn.Module):
             kernel = 3 if stride == 1 else 4
             layers += [
                 nn.Conv2d(before, after * width, kernel, stride, padding=1),
-                nn.LeakyReLU(0.1),
+                nn.LeakyReLU(slope),
             ]
             before = after * width
         self.features = nn.Sequential(*layers)
