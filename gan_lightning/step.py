@@ -25,6 +25,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gan_lightning.augmentation import View, as_they_are
 from gan_lightning.draws import Draw, Own
 from gan_lightning.losses import Objective
 from gan_lightning.penalties import Penalty
@@ -38,6 +39,7 @@ def iteration(
     penalties: Sequence[Penalty],
     draws: Draw,
     own: Own | None = None,
+    view: View = as_they_are,
 ) -> Tensor:
     """Makes n_dis discriminator updates, then one generator update (SNGAN Algorithm 1).
 
@@ -52,6 +54,8 @@ def iteration(
         penalties: Terms that join the discriminator's loss.
         draws: What the discriminator updates look at, with n_dis as first axis of every tensor.
         own: What the generator update looks at, if not what the last discriminator update did.
+        view: What the discriminator sees of images, real or generated. Penalties bound it where it
+            is used, so they look at what it sees.
 
     Returns:
         The discriminator's loss with its penalties, averaged over the n_dis updates, and the
@@ -64,16 +68,18 @@ def iteration(
         shared = own is None and k == len(each) - 1
         with generator.as_two_passes() if shared else torch.no_grad():
             fake = G(draw.latents, *draw.fake_labels)
-        loss = discriminator_loss(discriminator, objective, penalties, draw, fake.detach())
+        draw = draw._replace(images=view(draw.images, *draw.views))
+        seen = view(fake.detach(), *draw.fake_views)
+        loss = discriminator_loss(discriminator, objective, penalties, draw, seen)
         discriminator.update(loss)
         losses.append(loss.detach())
 
-    labels = each[-1].fake_labels
+    labels, views = each[-1].fake_labels, each[-1].fake_views
     if own is not None:
-        labels = own.labels
+        labels, views = own.labels, own.views
         fake = G(own.latents, *labels)
     with discriminator.frozen():
-        loss = objective.generator(_at_least_fp32(D(fake, *labels)))
+        loss = objective.generator(_at_least_fp32(D(view(fake, *views), *labels)))
         generator.update(loss)
     return torch.stack([torch.stack(losses).mean(), loss.detach()])
 

@@ -35,10 +35,16 @@ DISCRIMINATOR_LOSS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "standard": lambda real, fake: log_1_plus_exp(-real).mean() + log_1_plus_exp(fake).mean(),
     "wasserstein": lambda real, fake: fake.mean() - real.mean(),
 }
+ENERGY_MARGIN = 0.7
+"""Of the energy-based loss, so that images lie on both sides of it."""
+DISCRIMINATOR_LOSS["ebgan"] = lambda real, fake: (
+    real.mean() + positive_part(ENERGY_MARGIN - fake).mean()
+)
 GENERATOR_LOSS: dict[str, Callable[[Tensor], Tensor]] = {
     "hinge": lambda fake: -fake.mean(),
     "standard": lambda fake: log_1_plus_exp(-fake).mean(),
     "wasserstein": lambda fake: -fake.mean(),
+    "ebgan": lambda fake: fake.mean(),
 }
 
 
@@ -165,7 +171,7 @@ class LiteralNetwork:
         """Weights, biases, and each gamma once."""
         return [*self.plain.parameters(), *dict.fromkeys(self.gains.values())]
 
-    def __call__(self, *inputs: Tensor) -> Tensor:
+    def __call__(self, *inputs: Tensor) -> Any:  # noqa: ANN401 (as many things as it says)
         """The network with W / sigma in place of W, differentiable in W and gamma."""
         parameters = {}
         for key, parameter in self.plain.named_parameters():
@@ -176,8 +182,7 @@ class LiteralNetwork:
             if name in self.gains:
                 value = self.gains[name] * value
             parameters[key] = value
-        output: Tensor = functional_call(self.plain, parameters, inputs)
-        return output
+        return functional_call(self.plain, parameters, inputs)
 
     @torch.no_grad()
     def renew(self) -> None:
@@ -214,8 +219,13 @@ def r1(weight: float, D: LiteralNetwork, draw: Draw, fake: Tensor) -> Tensor:
 def slope(D: LiteralNetwork, image: Tensor, draw: Draw, i: int) -> Tensor:
     point = image.detach().clone()[None].requires_grad_()
     labels = [y[i : i + 1] for y in draw.labels]
-    (gradient,) = torch.autograd.grad(D(point, *labels).sum(), point, create_graph=True)
+    (gradient,) = torch.autograd.grad(logits(D(point, *labels)).sum(), point, create_graph=True)
     return gradient.square().sum().sqrt()
+
+
+def logits(output: Any) -> Tensor:  # noqa: ANN401 (the same)
+    """Of a discriminator with a class head, or of one without."""
+    return output if isinstance(output, Tensor) else output.logits
 
 
 PENALTIES = {"gradient_penalty": gradient_penalty, "r1": r1}
@@ -233,12 +243,16 @@ class ReferenceGAN:
         lr: float = 2e-4,
         betas: tuple[float, float] = (0.5, 0.9),
         eps: float = 1e-8,
+        class_weights: tuple[float, float] = (0.0, 0.0),
+        view: Callable[..., Tensor] = lambda images, *views: images,
     ) -> None:
         if isinstance(generator, nn.Module):
             generator = LiteralNetwork(generator, copy.deepcopy(generator))
         self.G, self.D = generator, discriminator
         self.discriminator_loss = DISCRIMINATOR_LOSS[objective]
         self.generator_loss = GENERATOR_LOSS[objective]
+        self.class_weights = class_weights
+        self.view = view
         self.penalties = penalties
         settings: dict[str, Any] = {"lr": lr, "betas": betas, "eps": eps, "foreach": False}
         self.optimizer_g = torch.optim.Adam(self.G.parameters(), **settings)
@@ -256,9 +270,14 @@ class ReferenceGAN:
                 tuple(y[k] for y in draws.labels),
                 tuple(y[k] for y in draws.fake_labels),
             )
-            fake = self.G(draw.latents, *draw.fake_labels).detach()
-            real_logits = self.D(draw.images, *draw.labels)
-            loss = self.discriminator_loss(real_logits, self.D(fake, *draw.fake_labels))
+            views, fake_views = ([v[k] for v in vs] for vs in (draws.views, draws.fake_views))
+            fake = self.view(self.G(draw.latents, *draw.fake_labels).detach(), *fake_views)
+            draw = draw._replace(images=self.view(draw.images, *views))
+            real_says = self.D(draw.images, *draw.labels)
+            fake_says = self.D(fake, *draw.fake_labels)
+            loss = self.discriminator_loss(logits(real_says), logits(fake_says))
+            if self.class_weights[0]:
+                loss = loss + self.class_weights[0] * real_says.class_loss.mean()
             for name, weight in self.penalties:
                 loss = loss + PENALTIES[name](weight, self.D, draw, fake)
             self.optimizer_d.zero_grad()
@@ -266,8 +285,13 @@ class ReferenceGAN:
             self.optimizer_d.step()
             self.D.renew()
             losses.append(loss.item())
-        latents, labels = (draw.latents, draw.fake_labels) if own is None else own
-        loss = self.generator_loss(self.D(self.G(latents, *labels), *labels))
+        if own is None:
+            own = Own(draw.latents, draw.fake_labels, tuple(fake_views))
+        fake = self.view(self.G(own.latents, *own.labels), *own.views)
+        says = self.D(fake, *own.labels)
+        loss = self.generator_loss(logits(says))
+        if self.class_weights[1]:
+            loss = loss + self.class_weights[1] * says.class_loss.mean()
         self.optimizer_g.zero_grad()
         loss.backward()
         self.optimizer_g.step()

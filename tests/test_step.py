@@ -10,11 +10,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from gan_lightning.augmentation import DiffAugment, View, as_they_are
 from gan_lightning.draws import Draw, Own
-from gan_lightning.losses import Objective, hinge, standard, wasserstein
+from gan_lightning.losses import Objective, auxiliary, ebgan, hinge, standard, wasserstein
 from gan_lightning.networks import (
+    AuxiliaryCNNDiscriminator,
     CNNDiscriminator,
     CNNGenerator,
+    ConcatCNNDiscriminator,
     ConditionalCNNGenerator,
     ProjectionCNNDiscriminator,
 )
@@ -35,7 +38,8 @@ from gan_lightning.normalization import (
 from gan_lightning.penalties import Penalty, gradient_penalty, r1
 from gan_lightning.players import Player, descend
 from gan_lightning.step import iteration
-from tests.reference import LiteralNetwork, ReferenceGAN, own
+from tests.reference import ENERGY_MARGIN, LiteralNetwork, ReferenceGAN, own
+from tests.reference_augmentation import literally
 
 SHAPE = (3, 16, 16)
 LATENT, CLASSES, N = 16, 3, 6
@@ -58,6 +62,8 @@ class Case:
     n_dis: int = 1
     conditional: bool = False
     own: int | None = None
+    judge: type[nn.Module] = ProjectionCNNDiscriminator
+    augment: DiffAugment | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -65,12 +71,17 @@ class Case:
         strict = isinstance(self.norm, sn_conv) or isinstance(self.generator_norm, sn_conv)
         return (3, 8, 8) if strict else SHAPE
 
+    @property
+    def view(self) -> View:
+        """What the discriminator sees."""
+        return self.augment or as_they_are
+
     def plain(self) -> tuple[nn.Module, nn.Module]:
         """Both networks, without normalization."""
         torch.manual_seed(0)
         if self.conditional:
             generator: nn.Module = ConditionalCNNGenerator(self.shape, CLASSES, LATENT, width=4)
-            discriminator: nn.Module = ProjectionCNNDiscriminator(self.shape, CLASSES, width=4)
+            discriminator = self.judge(self.shape, CLASSES, width=4)
         else:
             generator = CNNGenerator(self.shape, LATENT, width=4)
             discriminator = CNNDiscriminator(self.shape, width=4)
@@ -97,8 +108,13 @@ class Case:
         )
         G, D = (literal_network(*pair) for pair in pairs)
         penalties = [(type(p).__name__, p.weight) for p in self.penalties]  # type: ignore[attr-defined]
-        name = type(self.objective).__name__
-        return ReferenceGAN(G, D, name, penalties, LR, BETAS, EPS)
+        objective, weights = self.objective, (0.0, 0.0)
+        if isinstance(objective, auxiliary):
+            weights = objective.real_weight, objective.fake_weight
+            objective = objective.over
+        view = literally(self.augment.policy) if self.augment else as_they_are
+        name = type(objective).__name__
+        return ReferenceGAN(G, D, name, penalties, LR, BETAS, EPS, weights, view)
 
     def data(self, iterations: int) -> list[tuple[Draw, Own | None]]:
         """What the iterations look at."""
@@ -111,6 +127,9 @@ class Case:
             drawn = torch.randint(CLASSES, shape, generator=rng)
             return (drawn,) if self.conditional else ()
 
+        def views(*shape: int) -> tuple[Tensor, ...]:
+            return (torch.rand(*shape, 7, generator=rng),) if self.augment else ()
+
         def draw() -> tuple[Draw, Own | None]:
             size = (self.n_dis, N)
             draws = Draw(
@@ -119,8 +138,12 @@ class Case:
                 some(*size).sigmoid() if self.penalties else some(self.n_dis, 0),
                 labels(*size),
                 labels(*size),
+                views(*size),
+                views(*size),
             )
-            return draws, Own(some(self.own, LATENT), labels(self.own)) if self.own else None
+            if not self.own:
+                return draws, None
+            return draws, Own(some(self.own, LATENT), labels(self.own), views(self.own))
 
         return [draw() for _ in range(iterations)]
 
@@ -179,6 +202,35 @@ CASES = {
     "classes": Case(bssn(1.2), conditional=True, n_dis=2),
     "classes, penalty": Case(sn(), conditional=True, penalties=(GP, R1)),
     "generator's own batch": Case(sn(), own=9, n_dis=2),
+    "energies": Case(none(), objective=ebgan(ENERGY_MARGIN), n_dis=2),
+    "concat": Case(bssn(1.2), conditional=True, judge=ConcatCNNDiscriminator, penalties=(GP,)),
+    "auxiliary": Case(
+        objective=auxiliary(wasserstein()),
+        norm=none(),
+        conditional=True,
+        judge=AuxiliaryCNNDiscriminator,
+        penalties=(GP,),
+        n_dis=2,
+    ),
+    "auxiliary over hinge": Case(
+        objective=auxiliary(hinge(), real_weight=0.7, fake_weight=0.3),
+        norm=bssn(1.2),
+        conditional=True,
+        judge=AuxiliaryCNNDiscriminator,
+        own=5,
+    ),
+    "augmented": Case(bssn(1.2), augment=DiffAugment(), n_dis=2),
+    "augmented colour": Case(sn(), augment=DiffAugment(["colour"]), penalties=(GP, R1)),
+    "augmented, all at once": Case(
+        bssn(1.2),
+        objective=auxiliary(),
+        penalties=(GP,),
+        n_dis=2,
+        conditional=True,
+        own=4,
+        judge=AuxiliaryCNNDiscriminator,
+        augment=DiffAugment(["translation", "cutout"]),
+    ),
     "all at once": Case(bssn(1.2), sn(), wasserstein(), (GP,), n_dis=2, conditional=True, own=4),
 }
 
@@ -191,7 +243,7 @@ def test_three_iterations_are_those_of_the_literal_algorithm(name: str) -> None:
     G, D = players(generator, discriminator)
     before = copy.deepcopy(reference.D.plain.state_dict())
     for draws, own_draw in case.data(iterations=3):
-        losses = iteration(G, D, case.objective, case.penalties, draws, own_draw)
+        losses = iteration(G, D, case.objective, case.penalties, draws, own_draw, case.view)
         expected = torch.tensor(reference.iteration(draws, own_draw), dtype=torch.float64)
         torch.testing.assert_close(losses, expected, rtol=0, atol=TOLERANCE)
     assert_same_weights(generator, reference.G)
@@ -201,7 +253,9 @@ def test_three_iterations_are_those_of_the_literal_algorithm(name: str) -> None:
             assert (value - before[key]).abs().max() > 1e6 * TOLERANCE, key
 
 
-@pytest.mark.parametrize("name", ["sn hinge n_dis 1", "wgan-gp", "gamma", "classes"])
+@pytest.mark.parametrize(
+    "name", ["sn hinge n_dis 1", "wgan-gp", "gamma", "classes", "auxiliary", "augmented"]
+)
 def test_the_comparison_sees_an_error_of_a_thousandth(name: str) -> None:
     """In the discriminator's gradient, which Adam's first steps all but divide out."""
     case = CASES[name]
@@ -210,7 +264,7 @@ def test_the_comparison_sees_an_error_of_a_thousandth(name: str) -> None:
     G, D = players(generator, discriminator)
     next(discriminator.parameters()).register_hook(lambda gradient: gradient * 1.001)
     for draws, own_draw in case.data(iterations=3):
-        iteration(G, D, case.objective, case.penalties, draws, own_draw)
+        iteration(G, D, case.objective, case.penalties, draws, own_draw, case.view)
         reference.iteration(draws, own_draw)
     with pytest.raises(AssertionError):
         assert_same_weights(discriminator, reference.D)
@@ -312,7 +366,10 @@ def test_a_discriminator_may_say_several_things_of_an_image() -> None:
     assert not torch.equal(seen[0].logits, seen[1].logits)
 
 
-@pytest.mark.parametrize("name", ["bssn hinge n_dis 3", "two penalties", "clip", "all at once"])
+@pytest.mark.parametrize(
+    "name",
+    ["bssn hinge n_dis 3", "two penalties", "clip", "all at once", "augmented, all at once"],
+)
 def test_an_iteration_runs_on_the_meta_device(name: str) -> None:
     """Which has no data: so nothing in it reads a value back to the host."""
     case = CASES[name]
@@ -320,9 +377,9 @@ def test_an_iteration_runs_on_the_meta_device(name: str) -> None:
     ((draws, own_draw),) = case.data(1)
     draws = draws.map(lambda t: t.to("meta"))
     if own_draw is not None:
-        own_draw = Own(own_draw.latents.to("meta"), tuple(y.to("meta") for y in own_draw.labels))
+        own_draw = own_draw.map(lambda t: t.to("meta"))
     G, D = players(generator, discriminator, fused=False, foreach=True)
-    losses = iteration(G, D, case.objective, case.penalties, draws, own_draw)
+    losses = iteration(G, D, case.objective, case.penalties, draws, own_draw, case.view)
     assert losses.shape == (2,)
     assert losses.is_meta
 

@@ -81,7 +81,7 @@ def refusal(path: Path, problem: str) -> UserError:
     """Returns the error for something prepared that must not be trained on."""
     folder = path if path.is_dir() else path.parent
     return UserError(
-        f"{path} {problem}. It is neither used nor replaced. Run `gan prepare` with --again true "
+        f"{path} {problem}. It is neither used nor replaced. Run `gan prepare` with `again` true "
         f"to prepare it again, or move or delete the folder {folder}."
     )
 

@@ -7,6 +7,7 @@ from torch.nn.utils import parametrize
 
 from gan_lightning.errors import UserError
 from gan_lightning.normalization.base import LAYERS, Norm, Normalization
+from gan_lightning.normalization.outputs import OutputNormalization
 from gan_lightning.normalization.spectral import sn
 
 
@@ -38,6 +39,17 @@ class gamma(Normalization):
     """
 
     def __init__(self, over: Normalization = sn()) -> None:
+        if isinstance(over, OutputNormalization | gamma):
+            reason = (
+                "a gain of the weights changes nothing before it"
+                if isinstance(over, OutputNormalization)
+                else "one gain is enough"
+            )
+            raise UserError(
+                f"is {type(over).__name__}, but {reason}; choose a norm of the weights, such as "
+                "sn, bsn or wn",
+                "over",
+            )
         self.over = over
 
     def __call__(self, layer: nn.Module) -> nn.Module:

@@ -65,8 +65,9 @@ class folder(ImageData):
         here, there = self.root.resolve(), path.resolve()
         if here.is_relative_to(there) or there.is_relative_to(here):
             raise UserError(
-                f"--data.held_out {held_out} and --data.root {self.root} lie in each other, so the "
-                "held-out images would be trained on. Choose two separate folders."
+                f"{held_out} and `root` {self.root} lie in each other, so the held-out images "
+                "would be trained on. Choose two separate folders.",
+                "held_out",
             )
         return path
 
@@ -105,8 +106,9 @@ def _labels(names: list[str] | None, classes: list[str], top: Path) -> NDArray[n
     number = {name: index for index, name in enumerate(classes)}
     if unknown := sorted(set(names) - set(classes)):
         raise UserError(
-            f"--data.held_out {top} has the class {unknown[0]}, which --data.root has not. "
-            f"Its classes are {', '.join(classes)}."
+            f"{top} has the class {unknown[0]}, which `root` has not. Its classes are "
+            f"{', '.join(classes)}.",
+            "held_out",
         )
     return np.array([number[name] for name in names], np.int64)
 

@@ -64,10 +64,11 @@ def _prepare_split(data: ImageData, split: Split, processes: int, again: bool) -
 
 def _refuse_missing(data: ImageData, split: Split) -> None:
     if not data.files(split) and not data.download:
-        download = ", or download it with --data.download true" if data.downloadable else ""
+        download = ", or download it with `download` true" if data.downloadable else ""
         raise UserError(
-            f"--data.root {data.root} does not hold {data.contents}. Point --data.root to the "
-            f"folder that does{download}."
+            f"{data.root} does not hold {data.contents}. Point it to the folder that "
+            f"does{download}.",
+            "root",
         )
 
 
@@ -85,7 +86,7 @@ def locked(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise UserError(
             f"{folder.parent} cannot be written ({error.strerror}). Choose a folder for prepared "
-            "arrays with --data.prepared_root."
+            "arrays by `prepared_root`."
         ) from error
     try:
         yield
@@ -127,11 +128,12 @@ def _check_source(data: ImageData, split: Split, source: Source) -> None:
     count, expected, labels = len(source.items), data.counts.get(split), source.labels
     if expected not in (None, count):
         raise UserError(
-            f"--data.root {data.root} holds {count:,} {split} images of {data.name}, "
-            f"which has {expected:,}. Complete it and run again."
+            f"{data.root} holds {count:,} {split} images of {data.name}, which has "
+            f"{expected:,}. Complete it and run again.",
+            "root",
         )
     if not count:
-        raise UserError(f"--data.root {data.root} holds no {split} images of {data.name}.")
+        raise UserError(f"{data.root} holds no {split} images of {data.name}.", "root")
     if labels is not None and (
         np.shape(labels) != (count,) or labels.dtype != np.int64 or labels.min() < 0
     ):
