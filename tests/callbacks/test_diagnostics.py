@@ -31,7 +31,7 @@ CASES = {
         *("--model.n_dis", "2", "--model.penalties", "[gradient_penalty]"),
         *("--model.iterations_per_batch", "3", "--model.generator_batch_size", "6"),
     ],
-    "gamma": ["--model.norm", "gamma", "--data.flip", "true"],
+    "gamma": ["--model.norm", "gamma", "--data.flip", "true", "--model.augment", "DiffAugment"],
     "state": [
         *("--model.objective", "began", "--model.norm", "none"),
         *("--model.discriminator", "AutoencoderDiscriminator", "--model.discriminator.width", "2"),
@@ -117,8 +117,8 @@ def test_the_gradient_norm_is_that_of_the_next_loss_on_its_own_batch(
     (row,) = [row for row in rows(tmp_path / "run") if row["step"] == "6"]
     model = GAN.load_from_checkpoint(tmp_path / "run" / "checkpoints" / "last.ckpt").train()
     images = torch.from_numpy(digits().images().copy()).float() / 127.5 - 1
-    index = stream(0, "diagnostic train images", 6).integers(0, len(images), 4)
-    latents = model.generator.latents(4, stream(0, "diagnostic latents", 6))
+    index = stream(2**32, "train images", 6).integers(0, len(images), 4)
+    latents = model.generator.latents(4, stream(2**32, "latents", 6))
     fake = model.generator(latents).detach()
     D = model.discriminator
     loss = nn.functional.relu(1 - D(images[index])).mean() + nn.functional.relu(1 + D(fake)).mean()
