@@ -14,11 +14,12 @@ from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor, nn
 
 from gan_lightning import clock, validation
-from gan_lightning.augmentation import Augmentation
+from gan_lightning.augmentation import Augmentation, View
 from gan_lightning.checkpoints import loading
 from gan_lightning.checkpoints.compatible import require_format, require_same_architecture, stamp
 from gan_lightning.combinations import doubts, require_single_images
 from gan_lightning.divergence import LossWatch, check_state
+from gan_lightning.draws import Drawing
 from gan_lightning.errors import UserError, from_argument
 from gan_lightning.images import classes_at, evaluating, images_at, with_weights
 from gan_lightning.initialization import Initialization, initialize_
@@ -187,6 +188,16 @@ class GAN(LightningModule):
     def player(self) -> Player:
         """The discriminator as training steps have it; while training."""
         return self._loop.discriminator
+
+    @property
+    def drawing(self) -> Drawing:
+        """What draws the random numbers of training steps; while training."""
+        return self._loop.drawing
+
+    @property
+    def view(self) -> View:
+        """What the discriminator sees of images in training steps; while training."""
+        return self._loop.view
 
     def configure_optimizers(self) -> Any:  # noqa: ANN401 (one of Lightning's many forms)
         """The generator's optimizer, whose steps Lightning counts, and the discriminator's."""

@@ -39,6 +39,8 @@ class Loop:
 
     Attributes:
         discriminator: What trains it, and knows how it takes real and generated images.
+        drawing: Draws what is random.
+        view: What the discriminator sees of images.
 
     Raises:
         UserError: ``cuda_graph`` insists on what cannot be, or a penalty wants a discriminator of
@@ -64,7 +66,7 @@ class Loop:
             same_labels=gan.objective.reuses_labels,
             numbers=0 if gan.augment is None else gan.augment.numbers,
         )
-        self._view = _view(gan)
+        self.view = _view(gan)
         state = list(gan.objective.buffers()) if isinstance(gan.objective, nn.Module) else []
         couples = _couples(gan)
         self._generator = Player(gan.generator, self._update_of(gan.generator, 0, []))
@@ -97,7 +99,7 @@ class Loop:
 
     def _eagerly(self, draws: Draw, own: Own | None) -> Tensor:
         players = self._generator, self.discriminator
-        return iteration(*players, self.objective, self.penalties, draws, own, self._view)
+        return iteration(*players, self.objective, self.penalties, draws, own, self.view)
 
     def _chosen_way(self, gan: GAN) -> Iterate:
         """Iterations as a captured graph, or op by op."""

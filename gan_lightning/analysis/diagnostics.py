@@ -176,7 +176,7 @@ class loss_slope(Diagnostic):
 
     def __call__(self, view: View) -> Mapping[str, Tensor]:
         """Makes one forward pass."""
-        real, fake = slopes(view.discriminator, view.objective, view.draw, view.fake)
+        real, fake = slopes(view.discriminator, view.objective, *view.shown)
         return {"real": real, "fake": fake}
 
 

@@ -92,11 +92,20 @@ def rescaling_study(
 
 
 def folded(network: nn.Module) -> nn.Module:
-    """A copy with the used weights in place of trained ones, in eval mode and without norms."""
+    """A copy with the used weights in place of trained ones, in eval mode and without norms.
+
+    Not by torch's `remove_parametrizations`, which deletes a property of the class that the copied
+    layers share with those of ``network``.
+    """
     plain = copy.deepcopy(network)
     for module in plain.modules():
-        for name in list(getattr(module, "parametrizations", {})):
-            parametrize.remove_parametrizations(module, name, leave_parametrized=True)
+        if parametrize.is_parametrized(module):
+            names = list(module.parametrizations)  # type: ignore[arg-type]  # a ModuleDict
+            used = {name: getattr(module, name).detach().clone() for name in names}
+            del module.parametrizations
+            module.__class__ = type(module).__bases__[0]
+            for name, tensor in used.items():
+                module.register_parameter(name, nn.Parameter(tensor))
     return plain.eval()
 
 

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from gan_lightning.analysis.gradients import gradient_norms
 from gan_lightning.analysis.layers import Layer, layers_of
 from gan_lightning.analysis.spectra import convolution_norm, squared_singular_values
+from gan_lightning.augmentation import as_they_are
 from gan_lightning.draws import Draw
 from gan_lightning.losses import Objective
-from gan_lightning.normalization.power_iteration import without_autocast
+from gan_lightning.normalization.shared import without_autocast
 from gan_lightning.penalties import Penalty
 from gan_lightning.players import Player
 from gan_lightning.step import discriminator_loss
@@ -33,6 +34,7 @@ class View:
         draw: Makes what is looked at: real images, latents, and where to look between them.
         held_out: Makes real images that training does not see, with their labels; None where there
             are none.
+        see: ``(images, *views) -> images``: what the discriminator is shown of images in training.
     """
 
     def __init__(
@@ -43,10 +45,12 @@ class View:
         penalties: Sequence[Penalty],
         draw: Callable[[], Draw],
         held_out: Callable[[], Draw | None] = lambda: None,
+        see: Callable[..., Tensor] = as_they_are,
     ) -> None:
         self.generator, self.discriminator = generator, discriminator
         self.objective, self.penalties = objective, penalties
         self._draw, self._held_out = draw, held_out
+        self._see = see
 
     @cached_property
     def draw(self) -> Draw:
@@ -66,6 +70,12 @@ class View:
         return images.detach()
 
     @cached_property
+    def shown(self) -> tuple[Draw, Tensor]:
+        """The draw and the generated images as the loss is taken of them: augmented, if at all."""
+        images = self._see(self.draw.images, *self.draw.views)
+        return self.draw._replace(images=images), self._see(self.fake, *self.draw.fake_views)
+
+    @cached_property
     def layers(self) -> list[Layer]:
         """The discriminator's layers."""
         return layers_of(self.discriminator.network)
@@ -73,9 +83,7 @@ class View:
     @cached_property
     def gradient_norms(self) -> dict[str, Tensor]:
         """Of the discriminator's loss, by layer."""
-        loss = discriminator_loss(
-            self.discriminator, self.objective, self.penalties, self.draw, self.fake
-        )
+        loss = discriminator_loss(self.discriminator, self.objective, self.penalties, *self.shown)
         return gradient_norms(loss, self.layers)
 
     @cached_property

@@ -138,7 +138,7 @@ class Advisor(Callback):
         parts = (gan.generator, gan.discriminator, gan.objective)
         with untouched(*(part for part in parts if isinstance(part, nn.Module))):
             view = view_of(gan, trainer, step)
-            real, fake = slopes(view.discriminator, view.objective, view.draw, view.fake)
+            real, fake = slopes(view.discriminator, view.objective, *view.shown)
             seen = {
                 "slope": (real + fake) / 2,
                 "real": diversity_of(view.draw.images),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -20,6 +21,10 @@ from gan_lightning.streams import stream
 if TYPE_CHECKING:
     from gan_lightning.data import ImageData
     from gan_lightning.data.base import Split
+
+
+APART = 2**32
+"""Added to the seed of a run, which is smaller: other numbers than any that training draws."""
 
 
 def view_of(gan: GAN, trainer: Trainer, step: int) -> View:
@@ -41,6 +46,7 @@ def view_of(gan: GAN, trainer: Trainer, step: int) -> View:
         gan.penalties,
         lambda: _draw(gan, trainer, step),
         lambda: _held_out(gan, trainer, step),
+        gan.view,
     )
 
 
@@ -78,50 +84,30 @@ def numbers(scalars: Mapping[str, Tensor], device: torch.device) -> dict[str, fl
 
 
 def _draw(gan: GAN, trainer: Trainer, step: int) -> Draw:
-    total, mine = _parts(trainer)
-    real = _real(gan, trainer, "train", step)
-    latents = gan.generator.latents(total, stream(gan.seed, "diagnostic latents", step))
-    mix = torch.from_numpy(stream(gan.seed, "diagnostic mix", step).random(total))
-    labels: tuple[Tensor, ...] = ()
-    if (known := gan.generator.num_classes) is not None:
-        drawn = stream(gan.seed, "diagnostic labels", step).integers(0, known, total)
-        labels = (torch.from_numpy(drawn)[mine].to(gan.device),)
-    return Draw(
-        real.images,
-        latents[mine].to(real.images),
-        mix[mine].to(real.images),
-        _labels(gan, real),
-        labels,
-    )
+    real, mine = _real(gan, trainer, "train", step)
+    drawing = replace(gan.drawing, n_dis=1, seed=gan.seed + APART, rank=0, mixed=True)
+    return drawing.draws(step, real.images, real.labels).map(lambda tensor: tensor[0][mine])
 
 
 def _held_out(gan: GAN, trainer: Trainer, step: int) -> Draw | None:
     data = image_data(trainer)
     if "test" not in data.splits or not data.belongs_on_disk("test"):
         return None
-    real = _real(gan, trainer, "test", step)
+    real, mine = _real(gan, trainer, "test", step)
+    labels = () if real.labels is None or not gan.is_conditional else (real.labels[mine],)
     nothing = real.images.new_empty(0)
-    return Draw(real.images, nothing, nothing, _labels(gan, real))
+    return Draw(real.images[mine], nothing, nothing, labels)
 
 
-def _labels(gan: GAN, real: Batch) -> tuple[Tensor, ...]:
-    return () if real.labels is None or not gan.is_conditional else (real.labels,)
-
-
-def _parts(trainer: Trainer) -> tuple[int, slice]:
-    """How many images all processes look at, and which are this one's."""
-    n, rank = image_data(trainer).batch_size, trainer.global_rank
-    return n * trainer.world_size, slice(rank * n, (rank + 1) * n)
-
-
-def _real(gan: GAN, trainer: Trainer, split: Split, step: int) -> Batch:
+def _real(gan: GAN, trainer: Trainer, split: Split, step: int) -> tuple[Batch, slice]:
+    """A batch for all processes together, and which of it is this one's."""
     data = image_data(trainer)
-    prepared = data.opened(split)
-    total, mine = _parts(trainer)
-    rng = stream(gan.seed, f"diagnostic {split} images", step)
-    index = rng.integers(0, len(prepared.images), total)[mine]
+    n, prepared = data.batch_size, data.opened(split)
+    rng = stream(gan.seed + APART, f"{split} images", step)
+    index = rng.integers(0, len(prepared.images), n * trainer.world_size)
     labels = None if prepared.labels is None else torch.from_numpy(prepared.labels[index])
     pixels = Pixels(torch.from_numpy(prepared.rows(index)), labels, None)
     images, labels = to_batch(pixels, data.value_range)
-    some = next(gan.parameters())
-    return Batch(images.to(some), None if labels is None else labels.to(gan.device))
+    some = next(gan.discriminator.parameters())
+    batch = Batch(images.to(some), None if labels is None else labels.to(some.device))
+    return batch, slice(trainer.global_rank * n, (trainer.global_rank + 1) * n)

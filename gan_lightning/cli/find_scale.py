@@ -149,6 +149,13 @@ def _probe(
             run(["fit", *others, *(word for pair in own.items() for word in pair)])
         except TrainingDiverged:
             finished = False
+        except UserError as error:
+            if "--model.norm.scale is not an option" not in str(error):
+                raise
+            raise UserError(
+                f"gan {NAME} varies the scale of the discriminator's norm, but this norm has none; "
+                "choose one that has, such as --model.norm bssn or --model.norm ssn"
+            ) from error
     return _norms(folder / METRICS), finished
 
 
