@@ -17,6 +17,7 @@ COMMANDS = {
     "evaluate": "score anyone's images against a dataset",
     "extractor": "train the classifier that judges images of your own kind",
     "compare": "put the scores of runs together, over their seeds",
+    "report": "draw the papers' figures from runs, on one page",
 }
 """Every command in one line."""
 
