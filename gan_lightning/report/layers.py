@@ -40,28 +40,27 @@ def spectral_norms(study: Study) -> list[Panel]:
 def variances(study: Study) -> list[Panel]:
     """BSSN Fig. 7: variances of the used weights beside the bounds of Theorems 2 and 3."""
     _require(study, "variance")
-    return [
-        _panel(
-            layer, "variance", study.curves(f"variance/{layer}", log=True) + _bounds(study, layer)
-        )
-        for layer in _layers(study, "variance")
-    ]
+    panels = []
+    for layer in _layers(study, "variance"):
+        curves = study.curves(f"variance/{layer}", log=True)
+        panels.append(_panel(layer, "variance", curves + _bounds(study, layer, curves)))
+    return panels
 
 
-def _bounds(study: Study, layer: str) -> list[Curve]:
+def _bounds(study: Study, layer: str, curves: Sequence[Curve]) -> list[Curve]:
     """The theorems' bounds of the variance of a layer, times the square of the scale."""
-    curves: dict[tuple[str, float], Curve] = {}
+    bounds: dict[tuple[str, float], Curve] = {}
     for k, lane in enumerate(study.lanes):
         theorem = BOUNDS.get(lane.options.get("model.norm", ""), "")
         facts = study.layers.get(k, {}).get(layer, {})
-        band = study.bands.get(f"variance/{layer}", {}).get(k, {})
-        if facts.get(theorem) and band:
+        steps = [x for curve in curves if curve.color == k for x in curve.x]
+        if facts.get(theorem) and steps:
             bound = facts[theorem] * facts.get("scale", 1.0) ** 2
-            ends = [float(min(band)), float(max(band))]
+            ends = [min(steps), max(steps)]
             label = f"{NAMES[theorem]} ({lane.label})"
             curve = Curve(label, ends, [bound, bound], color=k, style="bound")
-            curves.setdefault((theorem, bound), curve)
-    return list(curves.values())
+            bounds.setdefault((theorem, bound), curve)
+    return list(bounds.values())
 
 
 def norm_ratios(study: Study) -> list[Panel]:
@@ -91,11 +90,12 @@ def spectra(study: Study) -> list[Panel]:
         curves = []
         for k, found in study.spectra.items():
             values = found.get(layer, [])
-            if values and values[0] > 0:
+            if len(values) > 1 and values[0] > 0:
                 scaled = [value / values[0] for value in values]
                 index = [float(n) for n in range(1, len(values) + 1)]
                 curves.append(Curve(study.lanes[k].label, index, scaled, color=k))
-        panels.append(Panel(layer, "index", "squared singular value / largest", curves))
+        if curves:
+            panels.append(Panel(layer, "index", "squared singular value / largest", curves))
     return panels
 
 

@@ -15,7 +15,7 @@ from gan_lightning.report.figures import SAMPLES, Asked, asked
 from gan_lightning.report.finding import find_runs
 from gan_lightning.report.missing import Missing
 from gan_lightning.report.page import Image, Page, Samples, Shown, data_uri, joined_words
-from gan_lightning.report.picture import Picture, alt
+from gan_lightning.report.picture import alt
 from gan_lightning.report.study import Study
 from gan_lightning.report.tables import Table
 
@@ -123,14 +123,13 @@ def _draw(drawing: Asked, study: Study, page: Page, folder: Path) -> None:
         return
     from gan_lightning.report import drawing as pencil  # matplotlib: half a second
 
-    images = [Image(data_uri(pencil.panel_png(p), "image/png"), alt(p)) for p in picture.panels]
+    drawn = [pencil.draw(panel) for panel in picture.panels]
+    parts = zip(picture.panels, drawn, strict=True)
+    images = [Image(data_uri(part.png, "image/png"), alt(panel)) for panel, part in parts]
     page.figures.append(Shown(picture, images))
-    _save(picture, folder, *pencil.whole(picture))
-
-
-def _save(picture: Picture, folder: Path, png: bytes, svg: bytes) -> None:
-    write_whole(folder / f"{picture.name}.png", png)
-    write_whole(folder / f"{picture.name}.svg", svg)
+    whole = pencil.together(drawn)
+    write_whole(folder / f"{picture.name}.png", whole.png)
+    write_whole(folder / f"{picture.name}.svg", whole.svg)
     write_whole(folder / f"{picture.name}.csv", picture.csv())
 
 
