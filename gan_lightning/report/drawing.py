@@ -26,10 +26,10 @@ MARKERS = "osD^vPX*"
 WIDTH, HEIGHT = 4.8, 2.5
 """Inches of a panel, and of its axes."""
 
-LEFT, RIGHT, TOP, BOTTOM = 0.8, 0.15, 0.32, 0.55
+LEFT, RIGHT, TOP, BOTTOM = 0.95, 0.15, 0.32, 0.55
 """Inches around the axes; the legend comes below that."""
 
-LINE = 0.19
+LINE = 0.175
 """Inches of a line of the legend, or of a tick's words."""
 
 WIDTH_IN_LETTERS = 66
