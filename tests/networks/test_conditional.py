@@ -83,6 +83,12 @@ def test_classes_reach_the_networks_that_ask_for_them() -> None:
     assert not unconditional.is_conditional
 
 
+def test_one_class_is_a_number_of_classes() -> None:
+    generator = ConditionalCNNGenerator(SHAPE, latent_dim=3, width=1, num_classes=1)
+    images = generator(torch.zeros(2, 3), torch.zeros(2, dtype=torch.int64))
+    assert images.shape == (2, *SHAPE)
+
+
 @pytest.mark.parametrize("networks", [(G, D), (G, CNNDiscriminator), (CNNGenerator, D)])
 def test_classes_that_the_data_have_not_are_refused(networks: tuple[object, object]) -> None:
     with pytest.raises(UserError, match="needs classes, but the data have none"):
