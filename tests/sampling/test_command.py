@@ -31,7 +31,8 @@ SHORT = ["--trainer.max_steps=2", "--trainer.limit_val_batches=0"]
 
 @pytest.fixture
 def run(gan: Gan, tmp_path: Path) -> Path:
-    gan(*SHORT, "--ema.decay=0.5", *CLASSES)
+    """After which images are no longer the same grey."""
+    gan(*SHORT, "--ema.decay=0.5", "--model.generator_optimizer.lr=0.1", *CLASSES)
     return tmp_path / "run"
 
 
@@ -41,6 +42,7 @@ def test_each_file_holds_what_it_says(run: Path, tmp_path: Path) -> None:
     cli.main(["sample", str(run), "--out", str(out), *options.split()])
     gan = GAN.load_from_checkpoint(run / "checkpoints" / "last.ckpt")
     wanted = gan.sample(23, seed=4)
+    assert len({image.numpy().tobytes() for image in wanted}) == 23
     with np.load(out / "images.npz") as file:
         assert np.array_equal(file["images"], wanted.permute(0, 2, 3, 1).numpy())
         assert file["labels"].tolist() == [i % 10 for i in range(23)]
@@ -86,7 +88,7 @@ def test_copies_are_found_and_called_memorized(tmp_path: Path) -> None:
     assert found.distance[:2, 0].max() < 1e-3
     assert (found.distance.diff(dim=1) >= 0).all()
     few = neighbours(made, data, digits(), 1, 100, torch.device("cpu"))
-    assert few.distance[2, 0] >= found.distance[2, 0]
+    assert few.distance[2, 0] >= found.distance[2, 0] - 1e-6
     with pytest.raises(UserError, match=r"neighbours is 3, but only 3 training images"):
         neighbours(made, data, digits(), 3, 3, torch.device("cpu"))
     with pytest.raises(UserError, match=r"digits has images of \(1, 16, 16\)"):
@@ -104,8 +106,8 @@ def test_the_nearest_are_written_row_by_row(
     assert [(row["image"], row["neighbour"]) for row in table] == [
         (str(i), str(k)) for i in range(3) for k in (1, 2)
     ]
-    width, height = Image.open("out/nearest.png").size
-    assert (width, height) == (4 * (3 * 17 + 1), 4 * (3 * 17 + 1))
+    with Image.open("out/nearest.png") as picture:
+        assert picture.size == (4 * (3 * 17 + 1), 4 * (3 * 17 + 1))
 
 
 MISTAKES = {
