@@ -26,6 +26,9 @@ SPECTRA = "spectra.jsonl"
 LAYERS = "layers.json"
 """What the theorems say of each layer of the discriminator, for diagnostics."""
 
+RESCALING = "rescaling.csv"
+"""The study of rescaled layers: columns draw, layer, gradient, spectral."""
+
 ADVICE = "advice.jsonl"
 """What the advisor said, a line each."""
 
