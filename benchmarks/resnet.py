@@ -7,6 +7,7 @@ tables. Prints ratios and exact FLOPs, and writes ``results/resnet.json``.
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.peers import plain_iteration, stock
 from benchmarks.plain_resnet import unfolded
 from benchmarks.step import Step
-from benchmarks.timing import Work, interleaved, save, show
+from benchmarks.timing import Clock, Work, interleaved, save, show
 from gan_lightning.draws import Draw
 from gan_lightning.losses import hinge
 from gan_lightning.networks import ResNetDiscriminator, ResNetGenerator
@@ -67,8 +68,9 @@ def build(
         if not variant.folded:
             unfolded(network)
     normalize_(networks[1], variant.norm, torch.zeros(1, *shape))
-    fused = {"fused": False, "foreach": True} if device == "meta" else {"fused": variant.ours}
-    adam = partial(torch.optim.Adam, lr=2e-4, betas=(0.0, 0.9), **fused)
+    fused = variant.ours and device != "meta"
+    foreach = True if device == "meta" else None
+    adam = partial(torch.optim.Adam, lr=2e-4, betas=(0.0, 0.9), fused=fused, foreach=foreach)
     players = [Player(n, descend(adam(n.parameters()))) for n in networks]
     images = torch.randn(n_dis * batch, *shape).contiguous(memory_format=layout)
     latents = torch.randn(n_dis, batch, 128, device=device)
@@ -104,10 +106,12 @@ def counts(size: int) -> dict[str, float]:
     return ratios
 
 
-def compare(batch: int, n_dis: int, rounds: int, names: Sequence[str]) -> dict[str, Any]:
+def compare(
+    batch: int, n_dis: int, rounds: int, names: Sequence[str], clock: Clock
+) -> dict[str, Any]:
     """Times of one iteration of ResNet-32 of each variant, in turn."""
     works = {name: build(VARIANTS[name], 32, batch, n_dis) for name in names}
-    timings = interleaved(works, BASE, rounds)
+    timings = interleaved(works, BASE, rounds, clock=clock)
     show(f"ResNet-32, batch {batch}, n_dis {n_dis}, relative to the first", timings)
     return {name: timing.row() for name, timing in timings.items()}
 
@@ -117,14 +121,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--batch", type=int, default=8, help="images of an update")
     parser.add_argument("--rounds", type=int, default=9, help="timings of each variant")
-    parser.add_argument("--note", default="", help="to be written beside the results")
+    parser.add_argument(
+        "--shared", action="store_true", help="the machine has other work: take processor time"
+    )
     options = parser.parse_args()
     batch, rounds = options.batch, options.rounds
+    clock = time.process_time if options.shared else time.perf_counter
     content: dict[str, Any] = {
-        "note": options.note,
+        "clock": "processor time, on a shared machine" if options.shared else "wall time",
         "flops": {size: counts(size) for size in (32, 48, 64, 128)},
-        f"resnet_32_batch_{batch}": compare(batch, 1, rounds, list(VARIANTS)),
-        f"resnet_32_batch_{batch}_n_dis_5": compare(batch, 5, max(3, rounds // 3), FEW),
+        f"resnet_32_batch_{batch}": compare(batch, 1, rounds, list(VARIANTS), clock),
+        f"resnet_32_batch_{batch}_n_dis_5": compare(batch, 5, max(3, rounds // 3), FEW, clock),
     }
     save("resnet", content)
 

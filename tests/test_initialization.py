@@ -9,6 +9,7 @@ from functools import partial
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from gan_lightning import GAN
 from gan_lightning.errors import UserError
@@ -23,6 +24,7 @@ from gan_lightning.initialization import (
 )
 from gan_lightning.networks import CNNDiscriminator, CNNGenerator
 from gan_lightning.normalization import bssn, none, rows_out
+from gan_lightning.normalization.shared import parameter_of
 from gan_lightning.penalties import not_orthonormal
 from tests.conftest import Gan
 
@@ -71,7 +73,8 @@ def test_variances_are_those_of_the_papers(
     assert float(weight.square().mean()) == pytest.approx(variance(fan_in, fan_out), rel=spread)
     assert abs(float(weight.mean())) < 5 * float(weight.std()) / math.sqrt(weight.numel())
     assert weight.abs().max() > 3 * weight.std()  # normal, not uniform or cut
-    assert getattr(layer, "bias", None) is None or not layer.bias.any()
+    bias = getattr(layer, "bias", None)
+    assert bias is None or not bias.any()
 
 
 @pytest.mark.parametrize("name", [n for n in LAYERS if n != "Embedding"])
@@ -125,8 +128,8 @@ def test_each_network_has_its_own_and_none_is_the_networks() -> None:
     both = build(0, initialization=lecun(2.0), generator_initialization=orthogonal())
     for _, parameter in both.named_parameters():
         assert parameter.ndim > 1 or not parameter.any() or parameter.eq(1).all()  # bn's gains
-    of_linear = float(both.discriminator.linear.weight.detach().square().mean())
-    assert of_linear == pytest.approx(4 / 64, rel=0.8)
+    linear = parameter_of(both.discriminator.get_submodule("linear")).detach()
+    assert float(linear.square().mean()) == pytest.approx(4 / 64, rel=0.8)
     for layer in both.generator.modules():
         if isinstance(layer, nn.ConvTranspose2d | nn.Linear):
             assert not_orthonormal(layer) < 1e-9
@@ -138,16 +141,19 @@ def test_each_network_has_its_own_and_none_is_the_networks() -> None:
 def test_first_weights_are_a_function_of_the_seed() -> None:
     for initialization in (lecun(), xavier(), kaiming(), orthogonal()):
         first, again, other = (build(s, initialization=initialization) for s in (3, 3, 4))
-        weights = [gan.discriminator.features[2].weight for gan in (first, again, other)]
+        layers = [gan.discriminator.get_submodule("features.2") for gan in (first, again, other)]
+        weights = [parameter_of(layer) for layer in layers]
         assert torch.equal(weights[0], weights[1])
         assert not torch.equal(weights[0], weights[2])
 
 
 def test_it_comes_before_normalization() -> None:
     gan = build(0, initialization=orthogonal(3.0), norm=bssn(1.2))
-    for layer in gan.discriminator.features[::2]:
-        own = layer.parametrizations.weight.original  # type: ignore[union-attr]
-        values = torch.linalg.svdvals(own.detach().flatten(1))
+    layers = [m for m in gan.discriminator.modules() if isinstance(m, nn.Conv2d)]
+    assert len(layers) == 7
+    for layer in layers:
+        assert parametrize.is_parametrized(layer)
+        values = torch.linalg.svdvals(parameter_of(layer).detach().flatten(1))
         torch.testing.assert_close(values, torch.full_like(values, 3.0))
         assert float(torch.linalg.svdvals(layer.weight.detach().flatten(1))[0]) < 2.4
 

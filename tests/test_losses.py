@@ -194,7 +194,7 @@ def test_auxiliary_adds_the_cross_entropies(over: Objective) -> None:
     objective = auxiliary(over, real_weight=2.0, fake_weight=0.5)
     loss = objective.discriminator(Judgement(real, of_real), Judgement(fake, of_fake))
     assert loss.item() == pytest.approx(over.discriminator(real, fake).item() + 2 * 0.75)
-    assert torch.autograd.grad(loss, of_fake, allow_unused=True) == (None,)
+    assert torch.autograd.grad(loss, of_fake, allow_unused=True)[0] is None
     loss = objective.generator(Judgement(fake, of_fake))
     assert loss.item() == pytest.approx(over.generator(fake).item() + 0.5 * 3)
 

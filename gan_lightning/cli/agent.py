@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 
-from gan_lightning.cli.words import Option, name_of, options
+from gan_lightning.cli.words import PLACES, Option, options
 
 _BARE = re.compile(r"\+{0,2}(?P<pair>[a-z_]\w*(\.\w+)*=.*)", re.DOTALL)
 _NULL = re.compile(r"(?P<before>[\[{:,]\s*)None(?=\s*[\]},])")
@@ -21,8 +21,8 @@ _NULL = re.compile(r"(?P<before>[\[{:,]\s*)None(?=\s*[\]},])")
 def as_options(arguments: Sequence[str]) -> list[str]:
     """The arguments of a command with every one of those forms turned into ``--name=value``.
 
-    >>> as_options(["--a.b=None", "--c", "None", "d.e=[0.5, None]", "++f=1", "--g"])
-    ['--a.b=null', '--c', 'null', '--d.e=[0.5, null]', '--f=1', '--g']
+    >>> as_options(["--a.b=None", "--c", "None", "d.e=[0.5, None]", "++f=1", "--g.h"])
+    ['--a.b=null', '--c', 'null', '--d.e=[0.5, null]', '--f=1', '--g.h=true']
     >>> as_options(['{"a.b": null, "c": {"class_path": "d"}}'])
     ['--a.b=null', '--c={"class_path": "d"}']
     """
@@ -34,22 +34,32 @@ def _plain(option: Option) -> Iterator[str]:
     first, *rest = option
     if first.startswith("--"):
         name, equals, value = first.partition("=")
-        yield f"{name}={_null(value)}" if equals else first
+        bare = f"{name}=true" if not rest and _is_flag(name) else first
+        yield f"{name}={_null(value)}" if equals else bare
         if not equals and rest:
             yield _null(rest.pop(0))
     else:
         rest = option
     for word in rest:
-        yield from _stray(word, name_of(option))
+        yield from _stray(word)
 
 
-def _stray(word: str, name: str) -> Iterator[str]:
+def _is_flag(name: str) -> bool:
+    """Whether an option that stands alone may mean true: it belongs to a part of the run.
+
+    >>> _is_flag("--evaluation.best"), _is_flag("--config"), _is_flag("--data.root")
+    (True, False, False)
+    """
+    return "." in name and name.rsplit(".", 1)[-1] not in (*PLACES, "help")
+
+
+def _stray(word: str) -> Iterator[str]:
     """A word that is no option's value."""
     bare = _BARE.fullmatch(word)
     if bare:
         key, _, value = bare.group("pair").partition("=")
         yield f"--{key}={_null(value)}"
-    elif word.startswith("{") and name != "config":
+    elif word.startswith("{"):
         yield from _of_json(word)
     else:
         yield word

@@ -21,6 +21,7 @@ COMMANDS = {
     "sweep": "make every run of a study on this machine",
     "find-scale": "find the scales of a norm at which gradients neither vanish nor explode",
     "compare": "put the scores of runs together, over their seeds",
+    "report": "draw the papers' figures from runs, on one page",
 }
 """Every command in one line."""
 

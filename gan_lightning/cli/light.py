@@ -10,8 +10,9 @@ from jsonargparse import ArgumentParser
 from gan_lightning.cli.front import sentence
 from gan_lightning.errors import UserError
 from gan_lightning.report.compare import compare
+from gan_lightning.report.report import report
 
-COMMANDS: dict[str, Callable[..., Any]] = {"compare": compare}
+COMMANDS: dict[str, Callable[..., Any]] = {"compare": compare, "report": report}
 
 RUNS = "folders of runs, folders that hold them, or patterns such as 'runs/study-*'"
 

@@ -11,7 +11,7 @@ from gan_lightning.errors import UserError
 INTERRUPTED = 130
 """What a shell expects of a command that Ctrl-C ended: 128 + SIGINT."""
 
-LIGHT = ("compare",)
+LIGHT = ("compare", "report")
 """The commands that only read what runs have left, and start without torch."""
 
 

@@ -163,6 +163,10 @@ class ImageData(LightningDataModule, ABC):
         """Returns the folder of a prepared split."""
         return self.prepared_root / PREPARED / self.name / split
 
+    def place(self, split: Split) -> tuple[str, Path]:
+        """Returns the argument that says where a split's images are, and its value."""
+        return "root", self.root
+
     def belongs_on_disk(self, split: Split) -> bool:
         """Says whether a split is to be prepared; held-out images are, if they are there."""
         return bool(split == "train" or self.files(split) or self.prepared_folder(split).exists())

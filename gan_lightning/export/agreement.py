@@ -39,10 +39,12 @@ def require_agreement(trained: Generator, exported: Callable[..., Tensor], path:
         wanted = generate_from(trained, z, labels).cpu()
         with torch.no_grad():
             got = exported(z, *labels)
-        worst = max(worst, float((got - wanted).abs().max()))
-        if got.shape != wanted.shape or not worst <= TOLERANCE:
+        alike = got.shape == wanted.shape
+        difference = float((got - wanted).abs().max()) if alike else float("inf")
+        if not difference <= TOLERANCE:  # NaN is not
             raise UserError(
-                f"nothing was written to {path}: its images would differ by {worst:.2g} from "
+                f"nothing was written to {path}: its images would differ by {difference:.2g} from "
                 f"those of the checkpoint, where {TOLERANCE:g} is allowed"
             )
+        worst = max(worst, difference)
     return worst

@@ -31,10 +31,23 @@ def folded(generator: Generator) -> Generator:
         for layer in list(plain.modules()):
             if isinstance(getattr(layer, "projection", None), Projection):
                 del layer.projection
-            for name in list(getattr(layer, "parametrizations", ())):
-                parametrize.remove_parametrizations(layer, name, leave_parametrized=True)
+            if parametrize.is_parametrized(layer):
+                _fold_(layer)
         _straighten_(plain)
     return plain
+
+
+def _fold_(layer: nn.Module) -> None:
+    """Makes parameters of what parametrizations make.
+
+    torch's own ``remove_parametrizations`` changes the class of the layer, which a copy shares with
+    the layer it was copied from.
+    """
+    values = {name: getattr(layer, name).clone() for name in layer.parametrizations}  # type: ignore[union-attr, operator]  # a ModuleDict
+    layer.__class__ = parametrize.type_before_parametrizations(layer)
+    del layer.parametrizations
+    for name, value in values.items():
+        layer.register_parameter(name, nn.Parameter(value, requires_grad=False))
 
 
 def _straighten_(network: nn.Module) -> None:

@@ -11,6 +11,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
+from gan_lightning.checkpoints.loading import UNSAID
 from gan_lightning.errors import UserError, one_line
 from gan_lightning.export.folding import described
 from gan_lightning.gan import GAN
@@ -63,8 +64,7 @@ def _class_of(gan: GAN) -> dict[str, Any]:
     """Class path and arguments from which the generator can be made again."""
     default = {"class_path": f"{CNNGenerator.__module__}.{CNNGenerator.__qualname__}"}
     said = gan.hparams.get("generator", default)
-    named = said.get("class_path", "") if isinstance(said, dict) else ""
-    if named.rsplit(".", 1)[-1] != type(gan.generator).__name__:
+    if "generator" in gan.hparams.get(UNSAID, ()) or not isinstance(said, dict):
         raise UserError(
             "the checkpoint does not say how its generator is made, because it was made in Python "
             "from an object that a file cannot hold; export it as .onnx or .pt2"
@@ -72,7 +72,7 @@ def _class_of(gan: GAN) -> dict[str, Any]:
     arguments = {"image_shape": list(gan.image_shape), **said.get("init_args", {})}
     if gan.generator.num_classes is not None:
         arguments["num_classes"] = gan.generator.num_classes
-    return {"class_path": named, "init_args": arguments}
+    return {"class_path": said["class_path"], "init_args": arguments}
 
 
 def load_generator(path: str | Path, trust: str | Iterable[str] = ()) -> Generator:

@@ -76,7 +76,7 @@ class CNNGenerator(Generator):
 
 
 class CNNDiscriminator(nn.Module):
-    """Seven convolutions with LeakyReLU(0.1), then a linear layer.
+    """Seven convolutions with LeakyReLU, then a linear layer.
 
     Args:
         image_shape: ``(channels, height, width)``; both sides multiples of 8.
@@ -84,10 +84,15 @@ class CNNDiscriminator(nn.Module):
             papers.
         last_width: Channels of the seventh convolution, relative to ``8 * width``: the "relative
             size" of SNGAN Fig. 4.
+        slope: Of the activations where they are negative; 0 makes them ReLUs (BSSN App. I).
     """
 
     def __init__(
-        self, image_shape: tuple[int, int, int], width: int = 64, last_width: float = 1.0
+        self,
+        image_shape: tuple[int, int, int],
+        width: int = 64,
+        last_width: float = 1.0,
+        slope: float = 0.1,
     ) -> None:
         super().__init__()
         _check(image_shape, width)
@@ -98,7 +103,7 @@ class CNNDiscriminator(nn.Module):
         widths = [width, width, 2 * width, 2 * width, 4 * width, 4 * width, last]
         for after, stride in zip(widths, (1, 2, 1, 2, 1, 2, 1), strict=True):
             kernel = 3 if stride == 1 else 4
-            layers += [nn.Conv2d(before, after, kernel, stride, padding=1), nn.LeakyReLU(0.1)]
+            layers += [nn.Conv2d(before, after, kernel, stride, padding=1), nn.LeakyReLU(slope)]
             before = after
         self.features = nn.Sequential(*layers)
         self.linear = nn.Linear(last * (height // 8) * (wide // 8), 1)

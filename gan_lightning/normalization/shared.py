@@ -137,9 +137,7 @@ def shared_weights(network: nn.Module) -> list[tuple[SharedWeight, Tensor]]:
 
 def parameter_of(layer: nn.Module) -> Tensor:
     """The parameter that a layer's weight is, or is a function of."""
-    own: Tensor = (
-        layer.parametrizations.weight.original  # type: ignore[union-attr]  # torch does not type it
-        if is_parametrized(layer, "weight")
-        else layer.weight
-    )
-    return own
+    parametrized = is_parametrized(layer, "weight")
+    own: Any = layer.parametrizations.weight if parametrized else layer  # type: ignore[union-attr]
+    weight: Tensor = own.original if parametrized else own.weight
+    return weight

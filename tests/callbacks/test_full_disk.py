@@ -64,7 +64,7 @@ def test_where_one_process_cannot_write_none_waits(name: str, tmp_path: Path) ->
         cwd=ROOT,
         text=True,
         capture_output=True,
-        timeout=150,
+        timeout=500,
         check=False,
     )
     assert ended.returncode == 2, ended.stderr

@@ -165,6 +165,21 @@ def test_parts_have_length_one_after_steps(layer: str) -> None:
             assert not torch.equal(weight, before)
 
 
+@pytest.mark.parametrize("norm", NORMS, ids=ids)
+def test_passes_of_one_version_share_one_tensor(norm: Normalization) -> None:
+    """That of the definition; and not that of an older version."""
+    module = make("conv3", norm)
+    upkeep = Upkeep(module)
+    ((shared, weight),) = shared_weights(module)
+    for _ in range(3):
+        assert used(module).data_ptr() == used(module).data_ptr() == shared.normalized.data_ptr()
+        torch.testing.assert_close(used(module), shared.definition(weight), rtol=0, atol=1e-14)
+        with torch.no_grad():
+            weight += torch.randn_like(weight)
+        assert used(module).data_ptr() != shared.normalized.data_ptr()
+        upkeep.renew_()
+
+
 @pytest.mark.parametrize("norm", [wn(), frobenius()], ids=ids)
 def test_what_is_not_estimated_has_no_state(norm: Normalization) -> None:
     plain = CNNDiscriminator((3, 8, 8), width=4)

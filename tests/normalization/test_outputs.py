@@ -71,9 +71,10 @@ def test_layer_normalization_is_over_all_of_an_image(name: str) -> None:
 def test_before_the_activation_in_hidden_layers_alone(norm: Normalization) -> None:
     """No parameter comes or goes; the parts of the network are where they were."""
     plain, network = CNNDiscriminator(SHAPE, width=4), discriminator(norm=norm)
-    followed = [k for k, layer in enumerate(network.features) if isinstance(layer, Followed)]
+    features = list(network.get_submodule("features").children())
+    followed = [k for k, layer in enumerate(features) if isinstance(layer, Followed)]
     assert followed == [0, 2, 4, 6, 8, 10, 12]
-    assert all(isinstance(network.features[k + 1], nn.LeakyReLU) for k in followed)
+    assert all(isinstance(features[k + 1], nn.LeakyReLU) for k in followed)
     assert type(network.linear) is nn.Linear
     sizes = [[p.shape for p in n.parameters()] for n in (plain, network)]
     assert sizes[0] == sizes[1]
@@ -143,7 +144,8 @@ def test_batch_normalization_of_tokens_is_refused() -> None:
     network = nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 1))
     with pytest.raises(UserError, match=r"norm bn takes linear layers .* shape \(7, 4\)"):
         normalize_(network, bn(), torch.zeros(1, 7, 4))
-    assert isinstance(normalize_(network, ln(), torch.zeros(1, 7, 4))[0], Followed)
+    normalize_(network, ln(), torch.zeros(1, 7, 4))
+    assert isinstance(network[0], Followed)
 
 
 @pytest.mark.parametrize("over", [bn(), ln(), gamma()], ids=ids)

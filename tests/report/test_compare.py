@@ -7,6 +7,7 @@ import math
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ def comparison(
 
 def means(folder: Path, score: str = "digits_fid", **options: str) -> dict[tuple[str, ...], float]:
     """The means of the first section, by the values of the options."""
-    found = comparison(folder, **options)  # type: ignore[arg-type]
+    found = comparison(folder, **options)
     lines = found.lines[found.sections[0].measure]
     return {
         tuple(map(str, line.group.key)): line.found[score].mean
@@ -149,7 +150,7 @@ def test_the_seed_and_what_is_harmless_never_split(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("option", [{"n_dis": 5}, {"new_option": "x"}, {"penalties": ["r1"]}])
-def test_a_differing_option_splits(tmp_path: Path, option: dict[str, object]) -> None:
+def test_a_differing_option_splits(tmp_path: Path, option: dict[str, Any]) -> None:
     made(tmp_path / "a", 0, fids=[1.0])
     made(tmp_path / "b", 1, fids=[3.0], **option)
     assert sorted(means(tmp_path).values()) == [1.0, 3.0]

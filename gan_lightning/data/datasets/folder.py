@@ -76,12 +76,22 @@ class folder(ImageData):
         name = self.preprocessing.replace(", ", "-").replace(" ", "-")
         return self.prepared_root / PREPARED / f"{self.name}-{name}" / split
 
+    def place(self, split: Split) -> tuple[str, Path]:
+        """Returns the argument that names the split's folder, and the folder."""
+        if split == "train" or self.held_out is None:
+            return super().place(split)
+        return "held_out", self.held_out
+
+    def belongs_on_disk(self, split: Split) -> bool:
+        """Says yes: the user has named the folder of each split that there is."""
+        return split in self.splits
+
     def files(self, split: Split) -> list[Path]:
         """Lists the images in alphabetical order."""
         return image_files(self._top(split), ignored=(PREPARED,))
 
     def _top(self, split: Split) -> Path:
-        return self.root if split == "train" or self.held_out is None else self.held_out
+        return self.place(split)[1]
 
     def source(self, split: Split) -> Source:
         """Lists the images and numbers their classes, those held out like those for training."""

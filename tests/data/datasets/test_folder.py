@@ -14,6 +14,8 @@ from gan_lightning.data import (
     prepare,
 )
 from gan_lightning.errors import UserError
+from gan_lightning.extractors.train_classifier import train_extractor
+from tests.conftest import Gan
 from tests.data import formats
 from tests.data.formats import COUNT, data
 from tests.data.reference import ready, square
@@ -93,6 +95,29 @@ def test_held_out_classes_must_be_known(root: Path, tmp_path: Path) -> None:
     formats.write_folder(tmp_path / "held", {"zebra/x.png": formats.noise(8, 8, 3)})
     with pytest.raises(UserError, match="zebra"):
         prepare(data(root, held_out=str(tmp_path / "held")))
+
+
+def test_a_mistyped_folder_of_held_out_images_is_not_ignored(
+    root: Path, tmp_path: Path, gan: Gan, caplog: pytest.LogCaptureFixture
+) -> None:
+    typed = str(tmp_path / "hold")
+    with pytest.raises(UserError, match=rf"^held_out {typed} does not hold any image"):
+        prepare(data(root, held_out=typed))
+    with pytest.raises(UserError, match=rf"^held_out {typed} does not hold"):
+        train_extractor(data(root, held_out=typed), str(tmp_path / "x.safetensors"))
+    images = [
+        "--data=folder",
+        f"--data.root={root}",
+        "--data.size=8",
+        "--trainer.limit_val_batches=0",
+    ]
+    with pytest.raises(UserError, match=rf"^--data\.held_out {typed} does not hold"):
+        gan(*images, f"--data.held_out={typed}")
+    formats.write_folder(tmp_path / "held", {"1/x.png": formats.noise(8, 8, 3)})
+    prepare(data(root, held_out=str(tmp_path / "held")))
+    assert "nothing is there" not in caplog.text
+    prepare(data(root, held_out=typed))  # may have been moved away since
+    assert f"held_out {typed}: nothing is there; what was prepared before is used" in caplog.text
 
 
 @pytest.mark.parametrize("inside", [".", "0", ".."])
