@@ -86,3 +86,17 @@ def test_a_run_with_graphs_counts_saves_and_resumes(gan: Gan, tmp_path: Path) ->
     whole, parts = last(tmp_path / "whole"), last(tmp_path / "parts")
     assert whole["global_step"] == parts["global_step"] == 12
     assert same(whole["state_dict"], parts["state_dict"])
+
+
+def test_looking_at_a_captured_run_leaves_it_as_it_was(gan: Gan, tmp_path: Path) -> None:
+    """Looks fall before the capture, after it, and within training steps of several iterations."""
+    options = ["--trainer.accelerator", "gpu", "--trainer.devices", "1", "--model.cuda_graph", "on"]
+    options += ["--model.iterations_per_batch", "3", "--trainer.max_steps", "12"]
+    options += ["--trainer.limit_val_batches", "0", "--trainer.val_check_interval", "12"]
+    looks = ["--diagnostics.of", "[gradient_norm,variance,norm_ratio,spectra,output]"]
+    looks += ["--diagnostics.every_n_steps", "1", "--advisor.every_n_steps", "2"]
+    gan(*options, "--advisor.every_n_steps", "0", folder="without")
+    gan(*options, *looks, folder="with")
+    one, two = last(tmp_path / "without"), last(tmp_path / "with")
+    for key in ("state_dict", "optimizer_states"):
+        assert same(one[key], two[key]), key
