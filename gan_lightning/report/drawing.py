@@ -29,10 +29,10 @@ WIDTH, HEIGHT = 4.8, 2.5
 LEFT, RIGHT, TOP, BOTTOM = 0.95, 0.15, 0.32, 0.55
 """Inches around the axes; the legend comes below that."""
 
-LINE = 0.175
+LINE = 0.19
 """Inches of a line of the legend, or of a tick's words."""
 
-WIDTH_IN_LETTERS = 66
+WIDTH_IN_LETTERS = 60
 """How many letters of a legend stand beside each other."""
 
 COLUMNS = 3
@@ -41,7 +41,7 @@ COLUMNS = 3
 STYLE = {
     **{"font.size": 10, "axes.titlesize": 10, "axes.spines.top": False, "axes.spines.right": False},
     **{"axes.grid": True, "grid.color": "#dddddd", "grid.linewidth": 0.6, "axes.axisbelow": True},
-    **{"legend.fontsize": 8, "legend.frameon": False, "axes.formatter.useoffset": False},
+    **{"legend.fontsize": 9, "legend.frameon": False, "axes.formatter.useoffset": False},
     **{"lines.linewidth": 1.6, "svg.fonttype": "none", "svg.hashsalt": "gan_lightning"},
     **{"font.family": "DejaVu Sans", "figure.dpi": 130, "savefig.dpi": 130},
 }
@@ -64,14 +64,14 @@ def draw(panel: Panel) -> Drawn:
     with mpl.rc_context(STYLE):
         columns, rows = _legend_size(panel)
         ticks = LINE * max((tick.count("\n") for tick in _ticks(panel)), default=0)
-        below = BOTTOM + ticks + LINE * rows + (0.1 if rows else 0)
+        below = BOTTOM + ticks + LINE * rows + (0.16 if rows else 0)
         height = HEIGHT + TOP + below
         figure = Figure((WIDTH, height))
         inside = (WIDTH - LEFT - RIGHT) / WIDTH
         axes = figure.add_axes((LEFT / WIDTH, below / height, inside, HEIGHT / height))
         _draw(axes, panel)
         if rows:
-            place = {"loc": "upper left", "bbox_to_anchor": (0.02, LINE * rows / height + 0.03)}
+            place = {"loc": "upper left", "bbox_to_anchor": (0.02, (LINE * rows + 0.12) / height)}
             handles, labels = axes.get_legend_handles_labels()
             figure.legend(
                 handles, labels, **place, ncols=columns, borderaxespad=0, columnspacing=1.2
