@@ -35,6 +35,9 @@ LINE = 0.19
 WIDTH_IN_LETTERS = 60
 """How many letters of a legend stand beside each other."""
 
+NARROW = 4
+"""How far values have to be apart for a logarithmic axis."""
+
 COLUMNS = 3
 """Panels beside each other in a file."""
 
@@ -129,12 +132,18 @@ def _draw(axes: Any, panel: Panel) -> None:  # noqa: ANN401  (matplotlib's)
         axes.grid(axis="x", visible=False)
     if panel.log_x:
         axes.set_xscale("log")
-    positive = any(y > 0 for c in panel.curves for y in c.y if math.isfinite(y))
-    if panel.log_y and positive:
+    if panel.log_y and _is_wide(panel):
         axes.set_yscale("log", nonpositive="clip")
     axes.set_title(_plain(panel.title), loc="left")
     axes.set_xlabel(_plain(panel.x))
     axes.set_ylabel(_plain(panel.y))
+
+
+def _is_wide(panel: Panel) -> bool:
+    """Whether a logarithmic axis shows more than a plain one."""
+    values = [y for c in panel.curves for y in c.y if math.isfinite(y)]
+    positive = [y for y in values if y > 0]
+    return bool(positive) and (max(positive) > NARROW * min(positive) or min(values) <= 0)
 
 
 def _legend_size(panel: Panel) -> tuple[int, int]:

@@ -21,7 +21,6 @@ from gan_lightning.report.evaluations import At
 from gan_lightning.report.finding import find_runs
 from gan_lightning.report.published import all_published
 from gan_lightning.report.statistics import FEWEST, RESAMPLES, summaries, summary, written
-from tests.conftest import ROOT
 from tests.report.made import made
 
 
@@ -343,4 +342,6 @@ def test_comparing_imports_no_torch(tmp_path: Path) -> None:
         "import sys; from gan_lightning.cli.main import main; main(['compare', sys.argv[1]]); "
         "assert not {'torch', 'lightning', 'matplotlib', 'wandb'} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, cwd=ROOT)
+    subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], check=True, cwd=Path(__file__).parents[2]
+    )
