@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,6 +26,9 @@ class Draw(NamedTuple):
         labels: The real images' classes, int64 ``(N,)``; no tensor without classes, so that
             networks are called as ``D(images, *labels)`` with and without.
         fake_labels: The classes of the images to generate, likewise.
+        views: How the real images are augmented, uniform on [0, 1), ``(N, numbers)``; no tensor
+            without augmentation.
+        fake_views: How the generated images are augmented, likewise.
     """
 
     images: Tensor
@@ -31,6 +36,8 @@ class Draw(NamedTuple):
     mix: Tensor
     labels: tuple[Tensor, ...] = ()
     fake_labels: tuple[Tensor, ...] = ()
+    views: tuple[Tensor, ...] = ()
+    fake_views: tuple[Tensor, ...] = ()
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Draw:
         """Applies a function to every tensor."""
@@ -38,13 +45,12 @@ class Draw(NamedTuple):
             function(self.images),
             function(self.latents),
             function(self.mix),
-            tuple(map(function, self.labels)),
-            tuple(map(function, self.fake_labels)),
+            *(tuple(map(function, tensors)) for tensors in self[3:]),
         )
 
     def tensors(self) -> tuple[Tensor, ...]:
         """Every tensor, in a fixed order."""
-        return (self.images, self.latents, self.mix, *self.labels, *self.fake_labels)
+        return (*self[:3], *chain(*self[3:]))
 
     def each(self) -> list[Draw]:
         """The draws of several updates, one by one."""
@@ -57,14 +63,21 @@ class Own(NamedTuple):
     Attributes:
         latents: ``(M, latent_dim)``.
         labels: The classes of the images to generate, int64 ``(M,)``; no tensor without classes.
+        views: How the generated images are augmented, ``(M, numbers)``; no tensor without.
     """
 
     latents: Tensor
     labels: tuple[Tensor, ...] = ()
+    views: tuple[Tensor, ...] = ()
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Own:
+        """Applies a function to every tensor."""
+        rest = (tuple(map(function, tensors)) for tensors in self[1:])
+        return Own(function(self.latents), *rest)
 
     def tensors(self) -> tuple[Tensor, ...]:
         """Every tensor, in a fixed order."""
-        return (self.latents, *self.labels)
+        return (self.latents, *self.labels, *self.views)
 
 
 @dataclass(frozen=True)
@@ -78,6 +91,8 @@ class Drawing:
         rank: This process.
         mixed: Whether a penalty looks between real and generated images.
         own: Size of the generator update's own batch, or None where it shares the last draw.
+        same_labels: Whether discriminator updates generate images of their real images' classes.
+        numbers: Uniform numbers that augment an image.
     """
 
     generator: Generator
@@ -86,6 +101,8 @@ class Drawing:
     rank: int
     mixed: bool = False
     own: int | None = None
+    same_labels: bool = False
+    numbers: int = 0
 
     def draws(self, iteration: int, images: Tensor, labels: Tensor | None) -> Draw:
         """Completes real images to the draws of an iteration.
@@ -99,20 +116,23 @@ class Drawing:
             The draws of all updates, with n_dis as first axis.
         """
         n = len(images)
-        classes = self.generator.num_classes
+        known = () if labels is None or self.generator.num_classes is None else (labels,)
+        drawn = known if self.same_labels else self._labels("labels", iteration, n)
         flat = Draw(
             images,
             self._latents("latents", iteration, n).to(images),
             self._mix(iteration, n).to(images),
-            () if labels is None or classes is None else (labels,),
-            tuple(y.to(images.device) for y in self._labels("labels", iteration, n)),
+            known,
+            tuple(y.to(images.device) for y in drawn),
+            tuple(v.to(images.device) for v in self._views("views", iteration, n)),
+            tuple(v.to(images.device) for v in self._views("fake views", iteration, n)),
         )
         return flat.map(
             lambda t: t.unflatten(0, (self.n_dis, -1)) if len(t) else t.expand(self.n_dis, 0)
         )
 
     def own_draw(self, iteration: int, like: Tensor) -> Own | None:
-        """The generator update's own latents and classes, if it has any.
+        """The generator update's own latents, classes and views, if it has any.
 
         Args:
             iteration: Generator updates made before.
@@ -122,7 +142,9 @@ class Drawing:
             return None
         latents = self._latents("generator latents", iteration, self.own).to(like)
         labels = self._labels("generator labels", iteration, self.own)
-        return Own(latents, tuple(y.to(like.device) for y in labels))
+        views = self._views("generator views", iteration, self.own)
+        others = (tuple(t.to(like.device) for t in tensors) for tensors in (labels, views))
+        return Own(latents, *others)
 
     def _latents(self, name: str, iteration: int, n: int) -> Tensor:
         return self.generator.latents(n, stream(self.seed, name, iteration, self.rank))
@@ -137,3 +159,10 @@ class Drawing:
             return ()
         rng = stream(self.seed, name, iteration, self.rank)
         return (torch.from_numpy(rng.integers(0, self.generator.num_classes, n)),)
+
+    def _views(self, name: str, iteration: int, n: int) -> tuple[Tensor, ...]:
+        """Always in single precision: in half of it, whole numbers of pixels are not uniform."""
+        if not self.numbers:
+            return ()
+        rng = stream(self.seed, name, iteration, self.rank)
+        return (torch.from_numpy(rng.random((n, self.numbers), dtype=np.float32)),)

@@ -117,7 +117,7 @@ class GraphedIteration:
 
     def _capture(self, draws: Draw, own: Own | None) -> None:
         draws = draws.map(torch.clone)
-        own = own and Own(own.latents.clone(), tuple(map(torch.clone, own.labels)))
+        own = own and own.map(torch.clone)
         self._inputs = _tensors(draws, own)
         graph = torch.cuda.CUDAGraph()
         torch.clear_autocast_cache()

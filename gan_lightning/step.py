@@ -25,6 +25,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gan_lightning.augmentation import View, as_they_are
 from gan_lightning.draws import Draw, Own
 from gan_lightning.losses import Objective
 from gan_lightning.penalties import Penalty
@@ -38,6 +39,7 @@ def iteration(
     penalties: Sequence[Penalty],
     draws: Draw,
     own: Own | None = None,
+    view: View = as_they_are,
 ) -> Tensor:
     """Makes n_dis discriminator updates, then one generator update (SNGAN Algorithm 1).
 
@@ -52,6 +54,8 @@ def iteration(
         penalties: Terms that join the discriminator's loss.
         draws: What the discriminator updates look at, with n_dis as first axis of every tensor.
         own: What the generator update looks at, if not what the last discriminator update did.
+        view: What the discriminator sees of images, real or generated. Penalties bound it where it
+            is used, so they look at what it sees.
 
     Returns:
         The discriminator's loss with its penalties, averaged over the n_dis updates, and the
@@ -64,24 +68,52 @@ def iteration(
         shared = own is None and k == len(each) - 1
         with generator.as_two_passes() if shared else torch.no_grad():
             fake = G(draw.latents, *draw.fake_labels)
-        loss = objective.discriminator(*_judged(discriminator, draw, fake.detach()))
-        for penalty in penalties:
-            loss = loss + penalty(D, draw, fake.detach())
+        draw = draw._replace(images=view(draw.images, *draw.views))
+        seen = view(fake.detach(), *draw.fake_views)
+        loss = discriminator_loss(discriminator, objective, penalties, draw, seen)
         discriminator.update(loss)
         losses.append(loss.detach())
 
-    labels = each[-1].fake_labels
+    labels, views = each[-1].fake_labels, each[-1].fake_views
     if own is not None:
-        labels = own.labels
+        labels, views = own.labels, own.views
         fake = G(own.latents, *labels)
     with discriminator.frozen():
-        loss = objective.generator(_at_least_fp32(D(fake, *labels)))
+        loss = objective.generator(_at_least_fp32(D(view(fake, *views), *labels)))
         generator.update(loss)
     return torch.stack([torch.stack(losses).mean(), loss.detach()])
 
 
-def _judged(discriminator: Player, draw: Draw, fake: Tensor) -> tuple[Any, Any]:
-    """What the discriminator says of the real and of the generated images."""
+def discriminator_loss(
+    discriminator: Player,
+    objective: Objective,
+    penalties: Sequence[Penalty],
+    draw: Draw,
+    fake: Tensor,
+) -> Tensor:
+    """What a discriminator update descends: the objective's loss and all penalties.
+
+    Args:
+        discriminator: As in `iteration`.
+        objective: As in `iteration`; moves its state, if it has any.
+        penalties: As in `iteration`.
+        draw: What the update looks at.
+        fake: The generated images, ``(N, C, H, W)``, without gradient.
+    """
+    loss = objective.discriminator(*judged(discriminator, draw, fake))
+    for penalty in penalties:
+        loss = loss + penalty(discriminator.network, draw, fake)
+    return loss
+
+
+def judged(discriminator: Player, draw: Draw, fake: Tensor) -> tuple[Any, Any]:
+    """What the discriminator says of the real and of the generated images, in float32 or more.
+
+    Args:
+        discriminator: As in `iteration`.
+        draw: What is looked at.
+        fake: The generated images.
+    """
     D = discriminator.network
     if discriminator.couples:
         real = D(draw.images, *draw.labels)

@@ -22,7 +22,8 @@ from gan_lightning.streams import stream
 SHAPE = (1, 8, 8)
 LATENT, N, CLASSES = 5, 4, 7
 PLAIN = Drawing(CNNGenerator(SHAPE, LATENT, width=1), 2, seed=0, rank=0)
-RICH = Drawing(ConditionalCNNGenerator(SHAPE, CLASSES, LATENT, width=1), 2, 0, 0, mixed=True, own=6)
+CONDITIONAL = ConditionalCNNGenerator(SHAPE, CLASSES, LATENT, width=1)
+RICH = Drawing(CONDITIONAL, 2, 0, 0, mixed=True, own=6, numbers=3)
 
 
 def drawn(drawing: Drawing, iteration: int) -> Draw:
@@ -51,6 +52,23 @@ def test_everything_drawn_is_of_its_stream() -> None:
     assert torch.equal(own.latents, torch.from_numpy(latents))
     labels = stream(3, "generator labels", 11, 2).integers(0, CLASSES, 6)
     assert torch.equal(own.labels[0], torch.from_numpy(labels))
+    views = {"views": draws.views, "fake views": draws.fake_views, "generator views": own.views}
+    for name, (view,) in views.items():
+        numbers = stream(3, name, 11, 2).random((view.numel() // 3, 3), dtype=np.float32)
+        assert torch.equal(view.reshape(-1, 3), torch.from_numpy(numbers))
+    assert draws.views[0].shape == draws.fake_views[0].shape == (2, N, 3)
+    assert own.views[0].shape == (6, 3)
+
+
+def test_images_of_the_real_ones_classes() -> None:
+    """In the discriminator's updates; a generator batch of its own size has its own."""
+    draws = drawn(replace(RICH, same_labels=True), 5)
+    assert torch.equal(draws.fake_labels[0], draws.labels[0])
+    own = replace(RICH, same_labels=True).own_draw(5, draws.images)
+    assert own is not None
+    assert torch.equal(own.labels[0], RICH.own_draw(5, draws.images).labels[0])  # type: ignore[union-attr]
+    assert not torch.equal(drawn(RICH, 5).fake_labels[0], draws.labels[0])
+    assert drawn(replace(PLAIN, same_labels=True), 5).fake_labels == ()
 
 
 def everything(drawing: Drawing, iteration: int) -> list[Tensor]:
@@ -59,7 +77,8 @@ def everything(drawing: Drawing, iteration: int) -> list[Tensor]:
     own = drawing.own_draw(iteration, draws.images)
     assert own is not None
     each = [t for draw in draws.each() for t in (draw.latents, draw.mix, *draw.fake_labels)]
-    return [*each, *own.tensors()]
+    views = [t for draw in draws.each() for t in (*draw.views, *draw.fake_views)]
+    return [*each, *own.tensors(), *views]
 
 
 def test_no_two_updates_iterations_ranks_or_seeds_draw_the_same() -> None:
@@ -80,6 +99,7 @@ def test_no_two_updates_iterations_ranks_or_seeds_draw_the_same() -> None:
 def test_purposes_have_streams_of_their_own() -> None:
     """Neither the batch's, nor each other's: equal numbers would tie what must be independent."""
     names = ["latents", "generator latents", "labels", "generator labels", "mix"]
+    names += ["views", "fake views", "generator views", "members"]
     names += ["batch", "flips", "epoch", "sample", "evaluation"]
     first = [tuple(stream(0, name, 5, 1).random(3)) for name in names]
     assert len(set(first)) == len(names)
@@ -125,7 +145,7 @@ def test_real_images_keep_their_labels_and_their_order() -> None:
 def test_nothing_is_drawn_that_nobody_looks_at() -> None:
     draws = drawn(PLAIN, 0)
     assert draws.mix.shape == (2, 0)
-    assert draws.labels == draws.fake_labels == ()
+    assert draws.labels == draws.fake_labels == draws.views == draws.fake_views == ()
     assert PLAIN.own_draw(0, draws.images) is None
     assert [len(draw.mix) for draw in draws.each()] == [0, 0]
 
@@ -138,3 +158,4 @@ def test_what_is_drawn_has_the_type_of_the_images(dtype: torch.dtype) -> None:
     assert draws.latents.dtype == draws.mix.dtype == own.latents.dtype == dtype
     assert own.latents.shape == (6, LATENT)
     assert own.labels[0].shape == (6,)
+    assert draws.views[0].dtype == own.views[0].dtype == torch.float32  # see DiffAugment

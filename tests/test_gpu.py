@@ -11,9 +11,9 @@ from gan_lightning.draws import Draw, Own
 from gan_lightning.graph import GraphedIteration
 from gan_lightning.losses import hinge
 from gan_lightning.networks import CNNDiscriminator, CNNGenerator
-from gan_lightning.normalization import bssn, normalize_
+from gan_lightning.normalization import Normalization, bn, bssn, frobenius, ln, normalize_, wn
 from gan_lightning.optim import GANAdam, LinearDecay
-from gan_lightning.penalties import Penalty, gradient_penalty
+from gan_lightning.penalties import Penalty, gradient_penalty, orthonormal
 from gan_lightning.players import Player, descend
 from gan_lightning.step import iteration
 from tests.conftest import Gan, last, same
@@ -22,20 +22,29 @@ pytestmark = pytest.mark.gpu
 SHAPE = (3, 16, 16)
 
 
+METHODS: dict[str, tuple[Normalization, tuple[Penalty, ...]]] = {
+    "bssn": (bssn(1.2), ()),
+    "bssn, penalty": (bssn(1.2), (gradient_penalty(),)),
+    "wn, orthonormal": (wn(), (orthonormal(),)),
+    "frobenius": (frobenius(), ()),
+    "bn": (bn(), ()),
+    "ln, penalty": (ln(), (gradient_penalty(),)),
+}
+
+
 @pytest.mark.parametrize("own", [None, 6], ids=["shared", "own batch"])
-@pytest.mark.parametrize("penalties", [(), (gradient_penalty(),)], ids=["plain", "penalty"])
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("n_dis", [1, 3])
-def test_a_captured_iteration_is_the_eager_one(
-    n_dis: int, penalties: tuple[Penalty, ...], own: int | None
-) -> None:
+def test_a_captured_iteration_is_the_eager_one(n_dis: int, method: str, own: int | None) -> None:
     """With a schedule of the learning rate, which a capture must not freeze."""
+    norm, penalties = METHODS[method]
     results = []
     for graphed in (False, True):
         torch.manual_seed(0)
         networks = [CNNGenerator(SHAPE, 16, width=8), CNNDiscriminator(SHAPE, width=8)]
         for network in networks:
             network.cuda().to(memory_format=torch.channels_last)
-        normalize_(networks[1], bssn(1.2), torch.zeros(1, *SHAPE))
+        normalize_(networks[1], norm, torch.zeros(1, *SHAPE))
         optimizers = [GANAdam(network.parameters()) for network in networks]
         schedules = [LinearDecay(optimizer, end=8) for optimizer in optimizers]
         G, D = (Player(n, descend(o)) for n, o in zip(networks, optimizers, strict=True))

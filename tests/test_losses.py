@@ -10,10 +10,20 @@ import torch
 from torch import Tensor, nn
 
 from gan_lightning.errors import UserError
-from gan_lightning.losses import Objective, began, hinge, standard, wasserstein
+from gan_lightning.losses import (
+    Objective,
+    auxiliary,
+    began,
+    ebgan,
+    hinge,
+    similarity,
+    standard,
+    wasserstein,
+)
+from gan_lightning.networks import Coded, Judgement
 
 REAL = [-2.0, 0.5, 1.0, 3.0]  # on both sides of hinge's corner, and on it
-FAKE = [-3.0, -1.0, 0.25]
+FAKE = [-3.0, -1.0, 0.25, 2.0]
 
 
 def sigmoid(x: float) -> float:
@@ -42,6 +52,11 @@ FORMS: dict[type[Objective], tuple[Form, Form, Form]] = {
         (lambda x: -x, lambda x: -1.0),
         (lambda x: x, lambda x: 1.0),
         (lambda x: -x, lambda x: -1.0),
+    ),
+    ebgan: (
+        (lambda x: x, lambda x: 1.0),
+        (lambda x: max(0.0, 1 - x), lambda x: -1.0 if x < 1 else 0.0),
+        (lambda x: x, lambda x: 1.0),
     ),
 }
 
@@ -123,3 +138,90 @@ def test_began_saves_k() -> None:
 def test_began_refuses_what_makes_no_equilibrium(options: dict[str, float]) -> None:
     with pytest.raises(UserError, match=f"{next(iter(options))} must be"):
         began(**options)
+
+
+CODES = [[3.0, 0.0], [1.0, 1.0], [0.0, -2.0]]
+
+
+def test_ebgan_stops_pushing_beyond_its_margin() -> None:
+    objective = ebgan(margin=0.4)
+    real, fake = energies()
+    assert objective.discriminator(real, fake).item() == pytest.approx(2 + (0.4 - 0.25) / 2)
+    assert objective.generator(fake).item() == pytest.approx(0.375)
+
+
+def test_pulling_away_is_the_mean_squared_cosine_of_two_codes() -> None:
+    codes = torch.tensor(CODES, dtype=torch.float64, requires_grad=True)
+    terms = []
+    for i, one in enumerate(CODES):
+        for j, two in enumerate(CODES):
+            if i != j:
+                inner = sum(a * b for a, b in zip(one, two, strict=True))
+                terms.append((inner / math.hypot(*one) / math.hypot(*two)) ** 2)
+    expected = sum(terms) / len(terms)
+    assert len(terms) == 6
+    assert similarity(codes).item() == pytest.approx(expected, abs=1e-14)
+    _, fake = energies()
+    fake = torch.cat([fake, fake[:1]])
+    loss = ebgan(pulling_away=0.1).generator(Coded(fake, codes))
+    assert loss.item() == pytest.approx(1 / 3 + 0.1 * expected, abs=1e-14)
+    assert ebgan().generator(Coded(fake, codes)).item() == pytest.approx(1 / 3)
+    (gradient,) = torch.autograd.grad(loss, codes)
+    assert gradient.abs().max() > 0
+    assert (gradient * codes).sum(1).abs().max() < 1e-15  # lengths of codes do not matter
+
+
+def test_pulling_away_of_special_codes() -> None:
+    assert similarity(torch.eye(4)).item() == 0
+    assert similarity(torch.ones(4, 3)).item() == pytest.approx(1)
+    assert similarity(torch.ones(1, 3)).item() == 0
+    assert similarity(torch.zeros(4, 3)).item() == 0
+
+
+def test_only_the_generator_pulls_away() -> None:
+    real, fake = energies()
+    codes = torch.ones(2, 3)
+    plain = ebgan(pulling_away=5.0).discriminator(Coded(real, codes), Coded(fake, codes))
+    assert plain.item() == ebgan().discriminator(real, fake).item()
+
+
+@pytest.mark.parametrize("over", [wasserstein(), hinge(), standard()])
+def test_auxiliary_adds_the_cross_entropies(over: Objective) -> None:
+    """Of real images to D's loss and of generated ones to G's, and to neither the other."""
+    real, fake = (torch.tensor(v, dtype=torch.float64) for v in (REAL, FAKE))
+    of_real = torch.tensor([0.5, 1.5, 0.25, 0.75], dtype=torch.float64, requires_grad=True)
+    of_fake = torch.tensor([1.0, 2.0, 3.0, 6.0], dtype=torch.float64, requires_grad=True)
+    objective = auxiliary(over, real_weight=2.0, fake_weight=0.5)
+    loss = objective.discriminator(Judgement(real, of_real), Judgement(fake, of_fake))
+    assert loss.item() == pytest.approx(over.discriminator(real, fake).item() + 2 * 0.75)
+    assert torch.autograd.grad(loss, of_fake, allow_unused=True)[0] is None
+    loss = objective.generator(Judgement(fake, of_fake))
+    assert loss.item() == pytest.approx(over.generator(fake).item() + 0.5 * 3)
+
+
+def test_auxiliary_is_the_papers_by_default() -> None:
+    objective = auxiliary()
+    assert isinstance(objective.over, wasserstein)
+    assert (objective.real_weight, objective.fake_weight) == (1.0, 0.1)
+
+
+def test_auxiliary_saves_the_state_of_what_it_goes_over() -> None:
+    assert list(auxiliary(began()).state_dict()) == ["over.k"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "least"),
+    [
+        (ebgan, {"margin": 0.0}, "> 0"),
+        (ebgan, {"margin": float("inf")}, "> 0"),
+        (ebgan, {"pulling_away": -0.1}, ">= 0"),
+        (ebgan, {"pulling_away": float("nan")}, ">= 0"),
+        (auxiliary, {"real_weight": -1.0}, ">= 0"),
+        (auxiliary, {"fake_weight": float("nan")}, ">= 0"),
+    ],
+)
+def test_weights_that_are_none_are_refused(
+    kind: type[ebgan] | type[auxiliary], options: dict[str, float], least: str
+) -> None:
+    with pytest.raises(UserError, match=f"{next(iter(options))} must be a finite number {least}"):
+        kind(**options)  # type: ignore[arg-type]  # the options of either

@@ -36,13 +36,53 @@ BEGAN = [
     "--model.objective=began",
     "--model.norm=none",
 ]
+RESNET = [
+    "--model.generator=ResNetGenerator",
+    "--model.generator.widths=[4,3,2]",
+    "--model.generator.latent_dim=6",
+    "--model.discriminator=ResNetDiscriminator",
+    "--model.discriminator.widths=[2,3,3]",
+    "--model.discriminator.hidden=code",
+    "--model.norm=sn_conv",
+]
+EBGAN = [
+    *BEGAN[:3],
+    "--model.discriminator=CodedAutoencoderDiscriminator",
+    "--model.discriminator.width=2",
+    "--model.discriminator.hidden=4",
+    "--model.discriminator.power=2",
+    "--model.objective=ebgan",
+    "--model.objective.pulling_away=0.1",
+    "--model.norm=none",
+]
+AUXILIARY = [
+    *CONDITIONAL[:3],
+    "--model.discriminator=AuxiliaryCNNDiscriminator",
+    "--model.discriminator.width=2",
+    "--model.objective=auxiliary",
+    "--model.objective.over=hinge",
+]
+AUGMENTED = ["--model.augment=DiffAugment", "--model.augment.policy=[colour, translation]"]
 METHODS = {
     "penalties": PENALTIES,
     "clip": ["--model.norm=clip", "--model.norm.limit=0.02", "--model.objective=wasserstein"],
     "gamma": ["--model.norm=gamma", "--model.norm.over=bsn", *PENALTIES[:1]],
     "shared gamma": ["--model.norm=shared_gamma", *PENALTIES[:1]],
+    "rows and orthonormal": [
+        *["--model.norm=wn", "--model.penalties+=orthonormal"],
+        *["--model.initialization=orthogonal", "--model.generator_norm=frobenius"],
+    ],
+    "batch and layer": ["--model.norm=bn", "--model.generator_norm=ln", "--ema.decay=0.9"],
+    "initialization": [
+        *["--model.norm=none", "--model.initialization=kaiming", "--model.initialization.a=0.2"],
+        *["--model.generator_initialization=xavier", "--model.generator_initialization.scale=0.5"],
+    ],
     "classes": CONDITIONAL,
     "began": BEGAN,
+    "resnet": RESNET,
+    "ebgan": EBGAN,
+    "auxiliary": [*AUXILIARY, "--model.n_dis=2"],
+    "few images": [*AUGMENTED, "--data.limit=50", "--model.generator_batch_size=3"],
     "own batch": ["--model.generator_batch_size=7", "--model.n_dis=2"],
     "generator norm": ["--model.generator_norm=bssn", "--model.generator_norm.scale=1.1"],
     "many at once": [*CONDITIONAL, *PENALTIES, "--model.generator_batch_size=3"],
@@ -74,6 +114,13 @@ def test_methods_are_not_each_other(gan: Gan, tmp_path: Path) -> None:
         "both": PENALTIES,
         "clip": ["--model.norm=clip"],
         "own": ["--model.generator_batch_size=4"],
+        "orthonormal": ["--model.penalties+=orthonormal"],
+        "ln": ["--model.norm=ln"],
+        "scaled": ["--model.initialization=lecun", "--model.initialization.scale=2"],
+        "of the generator": ["--model.generator_initialization=lecun"],
+        "augmented": ["--model.augment=DiffAugment"],
+        "augmented in part": AUGMENTED,
+        "limited": ["--data.limit=50"],
     }
     for name, options in variants.items():
         gan(*unscored, *options, folder=name)
@@ -153,6 +200,8 @@ def batch_norm(layer: torch.nn.Module) -> torch.nn.Module:
         (["--model.generator_batch_size=0"], "generator_batch_size must be an integer >= 1, got 0"),
         (["--model.n_dis=0"], "n_dis must be an integer >= 1, got 0"),
         ([*CONDITIONAL[:3]], "takes 10 classes, but .* takes no classes"),
+        (["--model.objective=auxiliary"], "auxiliary does not understand .* without a class head"),
+        ([*AUXILIARY[:5]], r"hinge does not understand .* Judgement \(logits, class_loss\)"),
     ],
 )
 def test_nonsense_is_refused(gan: Gan, options: list[str], message: str) -> None:

@@ -16,6 +16,7 @@ from lightning.pytorch.utilities import rank_zero_info
 
 from gan_lightning.checkpoints.compatible import STAMP
 from gan_lightning.cli import resume
+from gan_lightning.distributed import on_first
 from gan_lightning.errors import TrainingDiverged, UserError, one_line
 from gan_lightning.files import append_line, told, write_whole
 from gan_lightning.run_folder import CONFIG, HISTORY
@@ -72,8 +73,8 @@ class RunRecord(SaveConfigCallback):
 
     def on_train_batch_start(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
         """Writes, once: everything was accepted, and the first iteration is about to be made."""
-        if not self._written and trainer.is_global_zero:
-            self._write(trainer)
+        if not self._written:
+            on_first(lambda: self._write(trainer))
         self._written = True
 
     def _write(self, trainer: Trainer) -> None:

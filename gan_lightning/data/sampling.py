@@ -74,6 +74,31 @@ class Epochs:
         )
 
 
+@dataclass(frozen=True)
+class Subset:
+    """Draws from some of the images, as if there were no others.
+
+    Args:
+        draw: Draws from as many images as there are members.
+        members: The indices of those images, int64.
+    """
+
+    draw: Draw
+    members: NDArray[np.int64]
+
+    def __call__(self, position: int) -> NDArray[np.int64]:
+        """Returns the ``(size,)`` indices of one position."""
+        return self.members[self.draw(position)]
+
+
+def members(count: int, limit: int, seed: int) -> NDArray[np.int64]:
+    """Returns which ``limit`` of ``count`` images a seed chooses, in their order.
+
+    A smaller limit chooses some of what a larger one does.
+    """
+    return np.sort(stream(seed, "members", 0).permutation(count)[:limit])
+
+
 @lru_cache(maxsize=2)  # a batch lies in at most two epochs, unless they are tiny
 def _permutation(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
     return stream(seed, "epoch", epoch).permutation(count)

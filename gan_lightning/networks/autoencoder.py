@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import ClassVar, Literal
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from gan_lightning.errors import UserError
-from gan_lightning.networks.base import Generator
+from gan_lightning.networks.base import Coded, Generator
 
 SMALLEST = 8
 """Sides are halved while they are even and larger."""
@@ -78,26 +80,47 @@ class Decoder(nn.Sequential):
 class AutoencoderDiscriminator(nn.Module):
     """Judges images by how badly an autoencoder reconstructs them (Berthelot et al. 2017).
 
-    What it returns are energies, low for real images: use an objective such as ``began``.
+    What it returns are energies, low for real images: use an objective such as ``began`` or
+    ``ebgan``.
 
     Args:
         image_shape: ``(channels, height, width)``.
         width: Channels n of the first layers; 64 or 128 in the paper.
         hidden: Number of components of the code; 64 or 128 in the paper.
+        power: The energy is the mean over pixels of the error to this power, eta of Berthelot et
+            al. 2017, section 3.1: 1 for BEGAN, 2 for the squared errors of EBGAN.
     """
 
     def __init__(
-        self, image_shape: tuple[int, int, int], width: int = 64, hidden: int = 64
+        self,
+        image_shape: tuple[int, int, int],
+        width: int = 64,
+        hidden: int = 64,
+        power: Literal[1, 2] = 1,
     ) -> None:
         super().__init__()
         _check("AutoencoderDiscriminator", width, hidden)
         self.encoder = Encoder(image_shape, width, hidden)
         self.decoder = Decoder(image_shape, width, hidden)
+        self.power = power
 
     def forward(self, images: Tensor) -> Tensor:
-        """The mean absolute error of each image's reconstruction, ``(N, C, H, W) -> (N,)``."""
-        reconstructed: Tensor = self.decoder(self.encoder(images))
-        return (images - reconstructed).abs().flatten(1).mean(1)
+        """The energy of each image, ``(N, C, H, W) -> (N,)``."""
+        return self.energies(images, self.encoder(images))
+
+    def energies(self, images: Tensor, codes: Tensor) -> Tensor:
+        """The mean error with which images come back from their codes, ``(N,)``."""
+        error: Tensor = images - self.decoder(codes)
+        return error.abs().pow(self.power).flatten(1).mean(1)
+
+
+class CodedAutoencoderDiscriminator(AutoencoderDiscriminator):
+    """`AutoencoderDiscriminator` that returns its codes as well, for ``ebgan.pulling_away``."""
+
+    def forward(self, images: Tensor) -> Coded:  # type: ignore[override]  # more of it
+        """Energies and codes, ``(N, C, H, W) -> (N,), (N, hidden)``."""
+        codes: Tensor = self.encoder(images)
+        return Coded(self.energies(images, codes), codes)
 
 
 class DecoderGenerator(Generator):
@@ -112,18 +135,27 @@ class DecoderGenerator(Generator):
         width: Channels of every hidden layer; 64 or 128 in the paper.
     """
 
+    activation: ClassVar[type[nn.Module]] = nn.Tanh
+
     def __init__(
         self, image_shape: tuple[int, int, int], latent_dim: int = 64, width: int = 64
     ) -> None:
         super().__init__(image_shape, latent_dim)
         _check("DecoderGenerator", width, latent_dim)
-        self.layers = nn.Sequential(Decoder(image_shape, width, latent_dim), nn.Tanh())
+        self.layers = nn.Sequential(Decoder(image_shape, width, latent_dim), self.activation())
 
     def latents(self, n: int, rng: np.random.Generator) -> Tensor:
         """Draws ``n`` latents from U(-1, 1): float32 ``(n, latent_dim)`` on the CPU."""
         return torch.from_numpy(2 * rng.random((n, self.latent_dim), dtype=np.float32) - 1)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Makes images in [-1, 1], ``(N, latent_dim) -> (N, channels, height, width)``."""
+        """Makes images in `value_range`, ``(N, latent_dim) -> (N, channels, height, width)``."""
         images: Tensor = self.layers(z)
         return images
+
+
+class SigmoidDecoderGenerator(DecoderGenerator):
+    """`DecoderGenerator` for pixels in [0, 1], as those of MNIST are; ends in a sigmoid."""
+
+    value_range = (0.0, 1.0)
+    activation = nn.Sigmoid

@@ -6,7 +6,7 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +18,30 @@ ImageShape = tuple[int, int, int]
 """``(channels, height, width)``."""
 
 Network = TypeVar("Network", bound=nn.Module)
+
+
+class Judgement(NamedTuple):
+    """What a discriminator with a class head says of each image.
+
+    Attributes:
+        logits: Real or generated, ``(N, 1)``.
+        class_loss: ``-log p(y | x)``, the cross-entropy of its class, ``(N,)``.
+    """
+
+    logits: Tensor
+    class_loss: Tensor
+
+
+class Coded(NamedTuple):
+    """What an autoencoder says of each image.
+
+    Attributes:
+        energies: The error of its reconstruction, ``(N,)``.
+        codes: ``(N, hidden)``.
+    """
+
+    energies: Tensor
+    codes: Tensor
 
 
 class Generator(nn.Module, ABC):

@@ -86,12 +86,7 @@ def test_without_a_decay_nothing_is_averaged(tmp_path: Path) -> None:
 
 
 def weights(run: Path) -> dict[str, Tensor]:
-    (callback,) = (
-        state
-        for name, state in last(run)["callbacks"].items()  # type: ignore[attr-defined]
-        if "GeneratorAverage" in name
-    )
-    average: dict[str, Tensor] = callback["weights"]
+    average: dict[str, Tensor] = last(run)["generator_average"]  # type: ignore[assignment]
     return average
 
 

@@ -20,6 +20,7 @@ OPTIONS = re.findall(
     seed_everything data data.batch_size data.num_workers data.sampling data.flip data.root
     data.device_cache data.device_cache_gib data.download data.num_predict data.prepared_root
     model.norm model.norm.scale model.generator_norm model.generator_norm.scale model.objective
+    model.initialization model.initialization.scale model.generator_initialization
     model.generator model.generator.width model.generator.latent_dim model.discriminator
     model.discriminator.width model.penalties model.n_dis model.cuda_graph model.seed
     model.iterations_per_batch model.generator_batch_size model.generator_optimizer

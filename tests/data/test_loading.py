@@ -19,7 +19,7 @@ from torch import Tensor
 from gan_lightning.data import Batch, ImageData, digits, folder
 from gan_lightning.data.loading import DeviceCache, HostImages, Picker, Pixels, Spans, to_batch
 from gan_lightning.data.prepared import Prepared
-from gan_lightning.data.sampling import Draw, Epochs, Replacement
+from gan_lightning.data.sampling import Draw, Epochs, Replacement, members
 from gan_lightning.errors import UserError
 from gan_lightning.streams import stream
 from tests.data import formats
@@ -81,6 +81,7 @@ def train(
         enable_progress_bar=False,
         enable_model_summary=False,
     )
+    tmp_path.mkdir(exist_ok=True)
     checkpoint = tmp_path / "last.ckpt"
     trainer.fit(module, datamodule=data, ckpt_path=checkpoint if resume else None)
     trainer.save_checkpoint(checkpoint)
@@ -113,6 +114,64 @@ def test_a_batch_is_what_its_position_says(root: str, tmp_path: Path) -> None:
         expected = data.images()[drawn].astype(np.float32) / np.float32(127.5) - 1
         np.testing.assert_array_equal(images, expected)
         np.testing.assert_array_equal(got, labels[drawn])
+
+
+def images_of(seen: Seen) -> set[bytes]:
+    return {image.tobytes() for _, images, _ in seen for image in images}
+
+
+@pytest.mark.parametrize("other", [{}, {"device_cache": "never", "sampling": "epoch"}], ids=str)
+def test_a_limit_trains_on_so_many_images(root: str, tmp_path: Path, other: dict[str, Any]) -> None:
+    """Those that its own seed says, whatever the run's; the split is still the whole one."""
+    options: dict[str, Any] = {"size": 8, "num_classes": 2, "batch_size": 5, "root": root, **other}
+    data = folder(**options, limit=6, limit_seed=2)
+    seen = train(data, 12, tmp_path / "one")
+    labels, chosen = data.labels(), members(30, 6, 2)
+    assert labels is not None
+    assert len(labels) == 30
+    pixels = data.images()[chosen].astype(np.float32) / np.float32(127.5) - 1
+    number = {image.tobytes(): place for place, image in enumerate(pixels)}
+    assert images_of(seen) == number.keys()
+    for _, images, got in seen:
+        assert got is not None
+        assert [labels[chosen[number[image.tobytes()]]] for image in images] == got.tolist()
+    other_seed = train(folder(**options, limit=6, limit_seed=2, seed=1), 12, tmp_path / "two")
+    assert images_of(other_seed) == images_of(seen)
+    other_images = train(folder(**options, limit=6, limit_seed=3), 12, tmp_path / "three")
+    assert images_of(other_images) != images_of(seen)
+
+
+def test_a_limit_resumes_where_it_was(root: str, tmp_path: Path) -> None:
+    data = [folder(root=root, size=8, batch_size=3, limit=7) for _ in range(3)]
+    whole = train(data[0], 6, tmp_path / "whole")
+    parts = train(data[1], 4, tmp_path / "parts")
+    parts += train(data[2], 6, tmp_path / "parts", resume=True)
+    assert_same(whole, parts)
+
+
+def test_a_limit_of_all_images_is_none(root: str, tmp_path: Path) -> None:
+    unlimited = train(folder(root=root, size=8, batch_size=3), 3, tmp_path / "a")
+    assert_same(unlimited, train(folder(root=root, size=8, batch_size=3, limit=30), 3, tmp_path))
+
+
+LIMITS: list[tuple[dict[str, int], str]] = [
+    ({"limit": 31}, r"--data.limit 31 is more than the 30 images of folder. Choose at most 30"),
+    ({"limit": 0}, r"limit 0 is not allowed. Choose at least 1"),
+    ({"limit": 5, "limit_seed": -1}, r"limit_seed -1 is not allowed"),
+    ({"limit": 5, "batch_size": 6}, r"batch_size 6 is more than the 5 images .* that limit leaves"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), LIMITS)
+def test_a_limit_that_cannot_be(root: str, options: dict[str, int], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        prepared_folder(root, **options)
+
+
+def prepared_folder(root: str, **options: Any) -> None:
+    data = folder(root=root, size=8, **{"batch_size": 2, **options})
+    data.prepare_data()
+    data.setup()
 
 
 @pytest.mark.parametrize("sampling", ["replacement", "epoch"])
@@ -191,7 +250,7 @@ def test_flips_mirror_left_and_right(root: str, tmp_path: Path) -> None:
 
 
 def test_training_needs_a_number_of_steps(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"--trainer.max_steps -1"):
+    with pytest.raises(UserError, match=r"^trainer.max_steps -1"):
         train(digits(), -1, tmp_path)
 
 

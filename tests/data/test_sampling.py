@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from gan_lightning.data import sampling
-from gan_lightning.data.sampling import Epochs, Replacement, flips
+from gan_lightning.data.sampling import Epochs, Replacement, Subset, flips, members
 from gan_lightning.streams import stream
 
 DRAWS: dict[str, Callable[[int, int, int], list[int]]] = {
@@ -127,3 +127,31 @@ def test_epochs_of_other_seeds_and_epochs_have_other_orders() -> None:
         Epochs(50, 50, seed, 0, 1)(epoch).tolist() for seed, epoch in product(range(3), range(3))
     ]
     assert all(one != two for one, two in combinations(orders, 2))
+
+
+def test_members_are_different_images_in_their_order() -> None:
+    chosen = members(50, 20, 3)
+    assert (np.diff(chosen) > 0).all()
+    assert len(chosen) == 20
+    assert chosen[0] >= 0
+    assert chosen[-1] < 50
+    assert members(50, 50, 3).tolist() == list(range(50))
+
+
+def test_a_smaller_limit_chooses_some_of_a_larger_ones() -> None:
+    assert {*members(50, 20, 3)} < {*members(50, 30, 3)}
+    assert {*members(50, 20, 3)} != {*members(50, 20, 4)}
+
+
+def test_every_image_is_chosen_as_often() -> None:
+    counts = np.bincount(np.concatenate([members(40, 10, seed) for seed in range(2000)]))
+    assert stats.chisquare(counts).pvalue > 1e-3
+
+
+def test_a_subset_draws_as_if_there_were_no_others() -> None:
+    chosen = members(1000, 30, 0)
+    draw = Subset(Epochs(30, 16, 5, 0, 1), chosen)
+    drawn = np.concatenate([draw(position) for position in range(15)])
+    assert np.array_equal(np.sort(drawn), np.sort(np.tile(chosen, 8)))
+    place = Replacement(30, 16, 5, 0)(7)
+    assert Subset(Replacement(30, 16, 5, 0), chosen)(7).tolist() == chosen[place].tolist()
