@@ -41,7 +41,7 @@ NARROW = 4
 COLUMNS = 3
 """Panels beside each other in a file."""
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     **{"font.size": 10, "axes.titlesize": 10, "axes.spines.top": False, "axes.spines.right": False},
     **{"axes.grid": True, "grid.color": "#dddddd", "grid.linewidth": 0.6, "axes.axisbelow": True},
     **{"legend.fontsize": 9, "legend.frameon": False, "axes.formatter.useoffset": False},
@@ -74,7 +74,10 @@ def draw(panel: Panel) -> Drawn:
         axes = figure.add_axes((LEFT / WIDTH, below / height, inside, HEIGHT / height))
         _draw(axes, panel)
         if rows:
-            place = {"loc": "upper left", "bbox_to_anchor": (0.02, (LINE * rows + 0.12) / height)}
+            place: dict[str, Any] = {
+                "loc": "upper left",
+                "bbox_to_anchor": (0.02, (LINE * rows + 0.12) / height),
+            }
             handles, labels = axes.get_legend_handles_labels()
             figure.legend(
                 handles, labels, **place, ncols=columns, borderaxespad=0, columnspacing=1.2
@@ -99,7 +102,7 @@ def together(drawn: Sequence[Drawn]) -> Drawn:
     width = pictures[0].width
     sheet = Image.new("RGB", (width * columns, sum(heights)), "white")
     parts = []
-    scale = 72 / STYLE["savefig.dpi"]  # type: ignore[operator]  # a number
+    scale = 72 / STYLE["savefig.dpi"]
     for k, (picture, panel) in enumerate(zip(pictures, drawn, strict=True)):
         x, y = width * (k % columns), sum(heights[: k // columns])
         sheet.paste(picture, (x, y))

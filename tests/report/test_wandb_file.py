@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from gan_lightning.report.compare import Comparison
+from gan_lightning.report.comparison import Comparison
 from gan_lightning.report.evaluations import At
 from gan_lightning.report.finding import find_runs
 from gan_lightning.report.runs import Run
