@@ -23,6 +23,9 @@ Compared = Iterator[tuple[str, Any, Any]]
 TRAINER = ("max_steps", "val_check_interval", "log_every_n_steps", "check_val_every_n_epoch")
 """What Lightning's Trainer keeps as it was given."""
 
+LINKED = (("model", "seed"), ("data", "seed"))
+"""What the run's own seed is given to."""
+
 
 def compared(command: cli.GANCommand) -> Compared:
     """Every scalar option of a command that built its objects."""
@@ -77,7 +80,7 @@ def _arguments(option: str, said: Mapping[str, Any], thing: object) -> Compared:
     """The scalars among arguments whose object keeps them under their own names."""
     counts = getattr(thing, "counts", None)
     for name, value in said.items():
-        if not isinstance(value, str | int | float | None) or name == "seed":
+        if not isinstance(value, str | int | float | None) or (option, name) in LINKED:
             continue
         if isinstance(counts, Counts) and name in Counts._fields:
             if value is not None:  # else it is the protocol's own
