@@ -17,6 +17,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -148,7 +149,7 @@ def preparing(home: Path, count: int = 2400, rounds: int = 5) -> dict[str, float
         place = str(home / f"{turn} {processes}")
         data = folder(root=str(home / "jpegs"), size=128, prepared_root=place)
         before = processor_seconds()
-        times[processes].append(seconds(lambda data=data, n=processes: prepare(data, n)))  # type: ignore[misc]
+        times[processes].append(seconds(partial(prepare, data, processes)))
         busy[processes].append(processor_seconds() - before)
     ratios = [one / two for one, two in zip(times[1], times[2], strict=True)]
     return {

@@ -18,6 +18,7 @@ import torch
 RESULTS = Path(__file__).parent / "results"
 
 Work = Callable[[], object]
+Clock = Callable[[], float]
 
 
 @dataclass(frozen=True)
@@ -43,18 +44,22 @@ def synchronize() -> None:
         torch.cuda.synchronize()
 
 
-def seconds(work: Work, repeat: int = 1) -> float:
-    """Wall time of one call, averaged over ``repeat`` calls."""
+def seconds(work: Work, repeat: int = 1, clock: Clock = time.perf_counter) -> float:
+    """Wall time of one call, or that of another clock, averaged over ``repeat`` calls."""
     synchronize()
-    start = time.perf_counter()
+    start = clock()
     for _ in range(repeat):
         work()
     synchronize()
-    return (time.perf_counter() - start) / repeat
+    return (clock() - start) / repeat
 
 
 def interleaved(
-    variants: Mapping[str, Work], baseline: str, rounds: int, repeat: int = 1
+    variants: Mapping[str, Work],
+    baseline: str,
+    rounds: int,
+    repeat: int = 1,
+    clock: Clock = time.perf_counter,
 ) -> dict[str, Timing]:
     """Times every variant once a round, ``rounds`` times.
 
@@ -63,6 +68,7 @@ def interleaved(
         baseline: The variant that ratios are relative to.
         rounds: How many times each is timed, after one round of warming up.
         repeat: Calls that make one timing.
+        clock: Wall time, or on a CPU shared with others `time.process_time`.
 
     Returns:
         For each variant the median of its seconds and of its ratios, with quartiles.
@@ -72,7 +78,7 @@ def interleaved(
     times: dict[str, list[float]] = {name: [] for name in variants}
     for _ in range(rounds):
         for name, work in variants.items():
-            times[name].append(seconds(work, repeat))
+            times[name].append(seconds(work, repeat, clock))
     timings = {}
     for name, own in times.items():
         ratios = [a / b for a, b in zip(own, times[baseline], strict=True)]

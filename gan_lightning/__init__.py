@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gan_lightning.defaults import trainer_defaults
+    from gan_lightning.export import load_generator
     from gan_lightning.gan import GAN
 
-__all__ = ["GAN", "trainer_defaults"]
+__all__ = ["GAN", "load_generator", "trainer_defaults"]
 __version__ = "0.2.0"
 
-_HOMES = {"GAN": "gan_lightning.gan", "trainer_defaults": "gan_lightning.defaults"}
+_HOMES = {
+    "GAN": "gan_lightning.gan",
+    "load_generator": "gan_lightning.export",
+    "trainer_defaults": "gan_lightning.defaults",
+}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  (whatever is asked for)

@@ -83,7 +83,7 @@ def on_first(action: Callable[[], T]) -> T:
         box = [_attempt(action)]
     sent = [(box[0][0], _portable(box[0][1]))]
     distributed.broadcast_object_list(sent, src=0)
-    _raise(box[0][1] if rank == 0 else sent[0][1])
+    _raise(box[0][1] if rank == 0 else _heard(sent[0][1]))
     result: T = sent[0][0]  # type: ignore[assignment]  # an action that did not raise has a result
     return result
 
@@ -118,7 +118,7 @@ def _agree(error: Exception | None) -> None:
     if in_group():
         errors: list[Exception | None] = [None] * rank_and_world()[1]
         distributed.all_gather_object(errors, _portable(error))
-        error = error or next((other for other in errors if other), None)
+        error = error or _heard(next((other for other in errors if other), None))
     _raise(error)
 
 
@@ -134,6 +134,13 @@ def _portable(error: Exception | None) -> Exception | None:
     if error is None or type(error) is UserError:
         return error
     return RuntimeError(f"another process failed with {type(error).__name__}: {error}")
+
+
+def _heard(error: Exception | None) -> Exception | None:
+    """Marks a mistake as one that its finder tells."""
+    if isinstance(error, UserError):
+        error.heard_by = rank_and_world()[0]
+    return error
 
 
 def _raise(error: Exception | None) -> None:

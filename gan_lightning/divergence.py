@@ -87,5 +87,5 @@ def _message(trainer: Trainer, where: str) -> str:
     saved = next(filter(None, paths), "none yet")
     return (
         f"the training diverged: {where}. Nothing was saved since; last good checkpoint: {saved}. "
-        "Lower --model.discriminator_optimizer.lr or --model.norm.scale, or train in fp32"
+        "Lower `discriminator_optimizer.lr` or `norm.scale`, or train in fp32"
     )

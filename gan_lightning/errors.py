@@ -8,6 +8,9 @@ from contextlib import contextmanager
 
 _NAMED = re.compile(r"`([a-z]\w*(?:\.\w+)*)`")
 
+OF_THE_COMMAND = ("again", "ckpt_path", "run", "trainer", "trust")
+"""Arguments of a whole command, by which every object calls them: `trainer.strategy`, `run`."""
+
 
 class UserError(Exception):  # not a ValueError: argument parsers swallow those
     """A mistake in the configuration or the data, with its remedy in the message.
@@ -27,9 +30,13 @@ class UserError(Exception):  # not a ValueError: argument parsers swallow those
     'scale must be > 0, got -1'
     >>> UserError("is 3; lower it or `size`", argument="scale").as_option("model.norm")
     '--model.norm.scale is 3; lower it or --model.norm.size'
+    >>> UserError("is 3; lower it or `trainer.devices`", argument="scale").as_option("model.norm")
+    '--model.norm.scale is 3; lower it or --trainer.devices'
     """
 
     exit_code = 2
+    heard_by: int | None = None
+    """The number of the process that only heard of it from the one that found it, and tells it."""
 
     def __init__(self, message: str, argument: str | None = None) -> None:
         super().__init__(message)
@@ -46,15 +53,18 @@ class UserError(Exception):  # not a ValueError: argument parsers swallow those
             option: The option that the object was built from, such as ``model.norm``; "" if its
                 arguments are options themselves.
         """
-        prefix = f"--{option}." if option else "--"
-        message = _NAMED.sub(lambda name: prefix + name.group(1), self.args[0])
-        return f"{prefix}{self.argument} {message}" if self.argument else message
+
+        def typed(name: str) -> str:
+            return f"--{name}" if _of_the_command(name) or not option else f"--{option}.{name}"
+
+        message = _NAMED.sub(lambda name: typed(name.group(1)), self.args[0])
+        return f"{typed(self.argument)} {message}" if self.argument else message
 
 
 class TrainingDiverged(UserError):  # noqa: N818  (an event, named as the field names it)
-    """A loss became NaN or infinite."""
+    """A loss became NaN or infinite: a result, apart from exit code 1 of a crash."""
 
-    exit_code = 1
+    exit_code = 3
 
 
 @contextmanager
@@ -76,11 +86,19 @@ def from_argument(argument: str, *refusals: type[Exception]) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        error.args = (_NAMED.sub(lambda name: f"`{argument}.{name.group(1)}`", error.args[0]),)
-        error.argument = ".".join(filter(None, (argument, error.argument)))
+
+        def of_maker(name: str) -> str:
+            return name if _of_the_command(name) else f"{argument}.{name}"
+
+        error.args = (_NAMED.sub(lambda name: f"`{of_maker(name.group(1))}`", error.args[0]),)
+        error.argument = of_maker(error.argument) if error.argument else argument
         raise
     except refusals as error:
         raise UserError(f"is refused: {one_line(error)}", argument) from error
+
+
+def _of_the_command(name: str) -> bool:
+    return name.split(".")[0] in OF_THE_COMMAND
 
 
 def one_line(error: BaseException) -> str:

@@ -14,12 +14,15 @@ from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor, nn
 
 from gan_lightning import clock, validation
-from gan_lightning.augmentation import Augmentation
+from gan_lightning.augmentation import Augmentation, View
 from gan_lightning.checkpoints import loading
 from gan_lightning.checkpoints.compatible import require_format, require_same_architecture, stamp
+from gan_lightning.combinations import doubts, require_single_images
 from gan_lightning.divergence import LossWatch, check_state
+from gan_lightning.draws import Drawing
 from gan_lightning.errors import UserError, from_argument
-from gan_lightning.images import classes_at, evaluating, images_at
+from gan_lightning.images import classes_at, evaluating, images_at, with_weights
+from gan_lightning.initialization import Initialization, initialize_
 from gan_lightning.loop import Loop, require_known_strategy, why_no_graph
 from gan_lightning.losses import Objective, hinge, require_understood
 from gan_lightning.networks import CNNDiscriminator, CNNGenerator, Generator
@@ -27,6 +30,11 @@ from gan_lightning.networks.base import ImageShape, build, require_same_classes
 from gan_lightning.normalization import Norm, none, normalize_, sn, zero_layers
 from gan_lightning.optim import GANAdam
 from gan_lightning.penalties import Penalty
+from gan_lightning.players import Player, declares_coupling
+
+AVERAGE = "generator_average"
+"""The key of a checkpoint under which the moving average of the generator is, if there is one:
+parameters and running statistics by the names that the generator has for them."""
 
 
 class TrainingBatch(Protocol):
@@ -61,11 +69,16 @@ class GAN(LightningModule):
         discriminator: Makes the discriminator, given the image shape.
         objective: The losses: hinge, standard, wasserstein, began, ebgan, auxiliary (a classifier
             beside another objective).
-        norm: Normalizes each layer of the discriminator: none, sn, ssn, bsn, bssn, sn_conv; clip
-            (weight clipping after each update); gamma, shared_gamma (a trainable gain over another
-            norm); or the import path of a callable from layer to layer.
+        norm: Normalizes each layer of the discriminator: none, sn, ssn, bsn, bssn, sn_conv; wn,
+            frobenius (by the lengths of rows, of the whole weight); bn, ln (batch and layer
+            normalization of hidden layers' outputs); clip (weight clipping after each update);
+            gamma, shared_gamma (a trainable gain over another norm); or the import path of a
+            callable from layer to layer.
         generator_norm: The same for the generator.
-        penalties: Terms that join the discriminator's loss: gradient_penalty, r1.
+        initialization: Draws the discriminator's first weights: lecun, xavier, kaiming,
+            orthogonal, each with a scale; by default the network draws its own.
+        generator_initialization: The same for the generator.
+        penalties: Terms that join the discriminator's loss: gradient_penalty, r1, orthonormal.
         generator_optimizer: Makes the generator's optimizer, given its parameters.
         discriminator_optimizer: Makes the discriminator's optimizer, given its parameters.
         generator_schedule: Makes a schedule of the generator's learning rate, given its optimizer:
@@ -89,6 +102,9 @@ class GAN(LightningModule):
 
     Attributes:
         after_each_iteration: Called after every iteration, also of those within one training step.
+        generator_average: The moving average of the generator's weights, by name; empty where none
+            is kept.
+        predicts_average: Whether prediction makes its images with it.
     """
 
     def __init__(
@@ -99,6 +115,8 @@ class GAN(LightningModule):
         objective: Objective = hinge(),
         norm: Norm = sn(),
         generator_norm: Norm = none(),
+        initialization: Initialization | None = None,
+        generator_initialization: Initialization | None = None,
         penalties: Sequence[Penalty] = (),
         generator_optimizer: OptimizerCallable = GANAdam,
         discriminator_optimizer: OptimizerCallable = GANAdam,
@@ -140,16 +158,22 @@ class GAN(LightningModule):
         with from_argument("discriminator"):
             self.discriminator = build(discriminator, image_shape, num_classes)
         require_same_classes(self.generator, self.discriminator)
+        initialize_(self.generator, generator_initialization)
+        initialize_(self.discriminator, initialization)
         # A GPU and a CPU convolve faster in channels_last; the numbers are the same.
         self.to(memory_format=torch.channels_last)
         labels = (torch.zeros(1, dtype=torch.int64),) if self.is_conditional else ()
         latent = torch.zeros(1, self.generator.latent_dim)
         normalize_(self.generator, generator_norm, latent, *labels)
         normalize_(self.discriminator, norm, torch.zeros(1, *image_shape), *labels)
+        require_single_images(declares_coupling(self.discriminator), self.penalties)
+        self._doubts = doubts(objective, norm, self.penalties, initialization)
         with torch.no_grad(), torch.random.fork_rng([]), evaluating(self.discriminator):
             output: Any = self.discriminator(torch.zeros(1, *image_shape), *labels)
         require_understood(objective, self.discriminator, output)
         self.after_each_iteration: list[Callable[[], None]] = []
+        self.generator_average: dict[str, Tensor] = {}
+        self.predicts_average = False
         self._watch = LossWatch()
         self._zeros: set[str] = set()
         self._graphed: bool | None = None  # unknown before there is a trainer
@@ -159,6 +183,21 @@ class GAN(LightningModule):
     def is_conditional(self) -> bool:
         """Whether the networks take the classes of images."""
         return self.generator.num_classes is not None
+
+    @property
+    def player(self) -> Player:
+        """The discriminator as training steps have it; while training."""
+        return self._loop.discriminator
+
+    @property
+    def drawing(self) -> Drawing:
+        """What draws the random numbers of training steps; while training."""
+        return self._loop.drawing
+
+    @property
+    def view(self) -> View:
+        """What the discriminator sees of images in training steps; while training."""
+        return self._loop.view
 
     def configure_optimizers(self) -> Any:  # noqa: ANN401 (one of Lightning's many forms)
         """The generator's optimizer, whose steps Lightning counts, and the discriminator's."""
@@ -195,6 +234,8 @@ class GAN(LightningModule):
                 "generator",
             )
         require_known_strategy(self.trainer)
+        for doubt in self._doubts if stage == "fit" else ():
+            rank_zero_info(f"Note: {doubt}")
 
     @property
     def iterations_per_batch(self) -> int:
@@ -247,6 +288,8 @@ class GAN(LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuses to save a model that has diverged; says what wrote the checkpoint."""
         stamp(checkpoint)
+        if self.generator_average:
+            checkpoint[AVERAGE] = self.generator_average
         if self.trainer.state.fn == "fit":
             self.require_finite()
 
@@ -272,13 +315,14 @@ class GAN(LightningModule):
                     )
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Checks that the checkpoint is of this format and the same architecture.
+        """Checks format and architecture of the checkpoint, and takes the moving average from it.
 
         Raises:
             UserError: It is not; names the first tensor that differs.
         """
         require_format(checkpoint)
         require_same_architecture(self.state_dict(), checkpoint["state_dict"])
+        self.generator_average = _average_in(checkpoint)
 
     @classmethod
     def load_from_checkpoint(  # type: ignore[override]  # no file may choose how it is read
@@ -313,7 +357,9 @@ class GAN(LightningModule):
         images: Tensor = self.generator(z, *labels)
         return images
 
-    def sample(self, n: int, seed: int = 0, classes: Sequence[int] | None = None) -> Tensor:
+    def sample(
+        self, n: int, seed: int = 0, classes: Sequence[int] | None = None, ema: bool = False
+    ) -> Tensor:
         """Makes ``n`` images from latents that depend on the seed alone.
 
         The first k of n latents are those of ``sample(k, seed)``, on every device; the pixels are
@@ -324,11 +370,30 @@ class GAN(LightningModule):
             n: How many, >= 1.
             seed: Any integer >= 0.
             classes: For a conditional GAN, the classes of the images, in turn; by default all.
+            ema: Whether the moving average of the generator makes them.
 
         Returns:
             uint8 ``(n, C, H, W)`` on the module's device.
+
+        Raises:
+            UserError: There is no moving average, or no such class.
         """
-        return images_at(self.generator, range(n), seed, classes)
+        return images_at(self.used_generator(ema), range(n), seed, classes)
+
+    def used_generator(self, ema: bool) -> Generator:
+        """The generator, or its moving average: a copy that is normalized anew.
+
+        Raises:
+            UserError: There is none.
+        """
+        if not ema:
+            return self.generator
+        if not self.generator_average:
+            raise UserError(
+                "the moving average of the generator is asked for, but there is none here: train "
+                "with --ema.decay 0.999, say, or leave ema out"
+            )
+        return with_weights(self.generator, self.generator_average)
 
     def validation_step(self, batch: object, batch_idx: int) -> None:
         """Nothing: evaluation makes its own images, in a callback."""
@@ -336,13 +401,26 @@ class GAN(LightningModule):
     def test_step(self, batch: object, batch_idx: int) -> None:
         """Nothing: evaluation makes its own images, in a callback."""
 
+    def on_predict_start(self) -> None:
+        """Chooses the generator that makes the images."""
+        self._predicts = self.used_generator(self.predicts_average)
+
     def predict_step(self, batch: Tensor, batch_idx: int) -> Predicted:
         """Makes the images of the given indices, int64 ``(N,)``."""
         indices: list[int] = batch.tolist()
         data: Any = getattr(self.trainer, "datamodule", None)
         classes = getattr(data, "predict_classes", None)
-        labels = classes_at(self.generator, indices, classes)
-        return Predicted(images_at(self.generator, indices, self.seed, classes), labels)
+        labels = classes_at(self._predicts, indices, classes)
+        return Predicted(images_at(self._predicts, indices, self.seed, classes), labels)
+
+
+def _average_in(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
+    """The moving average in a checkpoint; version 0.2.0 kept it among the callbacks' states."""
+    if AVERAGE in checkpoint:
+        return dict(checkpoint[AVERAGE])
+    states = checkpoint.get("callbacks", {}).items()
+    before = (state for name, state in states if str(name).startswith("GeneratorAverage"))
+    return dict(next(before, {"weights": {}})["weights"])
 
 
 def _at_least(argument: str, value: int, least: int) -> None:

@@ -82,7 +82,6 @@ def shuffled_classes(generator: Generator, count: int, seed: int) -> tuple[Tenso
     return (torch.from_numpy(np.concatenate(rounds)[:count]),)
 
 
-@torch.no_grad()
 def generate(
     generator: Generator,
     indices: Sequence[int],
@@ -102,10 +101,24 @@ def generate(
     Returns:
         Floating-point ``(len(indices), C, H, W)`` on the generator's device.
     """
+    return generate_from(generator, latents_at(generator, indices, seed, purpose), labels)
+
+
+@torch.no_grad()
+def generate_from(generator: Generator, z: Tensor, labels: Sequence[Tensor] = ()) -> Tensor:
+    """Makes the images of latents, in eval mode.
+
+    Args:
+        generator: Makes them, and is left as it was.
+        z: ``(N, latent_dim)``.
+        labels: For a generator with classes, those of the images: int64 ``(N,)``.
+
+    Returns:
+        Floating-point ``(N, C, H, W)`` on the generator's device.
+    """
     parameter = next(generator.parameters(), torch.empty(0))
-    z = latents_at(generator, indices, seed, purpose).to(parameter)
     with evaluating(generator):
-        images: Tensor = generator(z, *(y.to(parameter.device) for y in labels))
+        images: Tensor = generator(z.to(parameter), *(y.to(parameter.device) for y in labels))
     return images
 
 
@@ -164,11 +177,20 @@ def images_at(
     for start in range(0, len(indices), chunk):
         part = indices[start : start + chunk]
         labels = classes_at(generator, part, classes)
-        images = generate(generator, part, seed, "sample", labels)
-        pixels, invalid = to_uint8(images, generator.value_range)
-        refuse_invalid("the generator", len(pixels), invalid)
-        parts.append(pixels)
+        parts.append(pixels_of(generator, latents_at(generator, part, seed, "sample"), labels))
     return torch.cat(parts)
+
+
+def pixels_of(generator: Generator, z: Tensor, labels: Sequence[Tensor] = ()) -> Tensor:
+    """Makes the images of latents as they are stored: uint8 ``(N, C, H, W)``.
+
+    Raises:
+        UserError: They are no images.
+    """
+    images = generate_from(generator, z, labels)
+    pixels, invalid = to_uint8(images, generator.value_range)
+    refuse_invalid("the generator", len(pixels), invalid)
+    return pixels
 
 
 def refuse_invalid(what: str, count: int, invalid: Tensor) -> None:

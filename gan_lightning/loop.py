@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from gan_lightning.augmentation import View, as_they_are
+from gan_lightning.combinations import require_single_images
 from gan_lightning.distributed import average_
 from gan_lightning.draws import Draw, Drawing, Own
 from gan_lightning.errors import UserError
@@ -35,6 +36,11 @@ class Loop:
 
     Args:
         gan: The module, attached to its trainer.
+
+    Attributes:
+        discriminator: What trains it, and knows how it takes real and generated images.
+        drawing: Draws what is random.
+        view: What the discriminator sees of images.
 
     Raises:
         UserError: ``cuda_graph`` insists on what cannot be, or a penalty wants a discriminator of
@@ -60,15 +66,15 @@ class Loop:
             same_labels=gan.objective.reuses_labels,
             numbers=0 if gan.augment is None else gan.augment.numbers,
         )
-        self._view = _view(gan)
+        self.view = _view(gan)
         state = list(gan.objective.buffers()) if isinstance(gan.objective, nn.Module) else []
         couples = _couples(gan)
         self._generator = Player(gan.generator, self._update_of(gan.generator, 0, []))
-        self._discriminator = Player(
+        self.discriminator = Player(
             gan.discriminator, self._update_of(gan.discriminator, 1, state), couples
         )
         self._generator.refresh_()
-        self._discriminator.refresh_()
+        self.discriminator.refresh_()
         self._iterate = self._chosen_way(gan)
         self._followers = gan.after_each_iteration
 
@@ -92,8 +98,8 @@ class Loop:
         return losses
 
     def _eagerly(self, draws: Draw, own: Own | None) -> Tensor:
-        players = self._generator, self._discriminator
-        return iteration(*players, self.objective, self.penalties, draws, own, self._view)
+        players = self._generator, self.discriminator
+        return iteration(*players, self.objective, self.penalties, draws, own, self.view)
 
     def _chosen_way(self, gan: GAN) -> Iterate:
         """Iterations as a captured graph, or op by op."""
@@ -156,9 +162,10 @@ def require_known_strategy(trainer: Trainer) -> None:
     """
     if type(trainer.strategy) not in (SingleDeviceStrategy, DDPStrategy):
         raise UserError(
-            f"--trainer.strategy {type(trainer.strategy).__name__} is not supported: with two "
+            f"{type(trainer.strategy).__name__} is not supported: with two "
             "networks in turn, gradients are averaged by this project itself, which it does for "
-            "ddp and for one process. Use --trainer.strategy ddp, or one device"
+            "ddp and for one process. Use ddp, or one device",
+            "trainer.strategy",
         )
 
 
@@ -176,14 +183,7 @@ def _couples(gan: GAN) -> bool:
     images = torch.rand(4, *gan.image_shape, generator=some).to(like)
     labels = [torch.zeros(4, dtype=torch.int64, device=like.device)] if gan.is_conditional else []
     couples = couples_images(gan.discriminator, images, *labels)
-    names = [type(penalty).__name__ for penalty in gan.penalties if penalty.per_image]
-    if couples and names:
-        raise UserError(
-            f"{names[0]} asks how the discriminator's answer depends on each "
-            "image, but this one's depends on the other images of the batch (batch normalization "
-            "does that); leave the penalty out, or use a discriminator without",
-            "penalties",
-        )
+    require_single_images(couples, gan.penalties)
     return couples
 
 

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from gan_lightning.draws import Draw
 from gan_lightning.errors import UserError
+from gan_lightning.normalization import LAYERS, rows_out
+from gan_lightning.normalization.shared import parameter_of, without_autocast
 
 
 class Penalty(ABC):
@@ -76,6 +78,55 @@ class r1(Penalty):
         """Looks at the real images."""
         gradients = input_gradients(discriminator, draw.images, draw.labels)
         return self.weight / 2 * gradients.square().sum(1).mean()
+
+
+class orthonormal(Penalty):
+    """``weight * sum over layers of ||W^T W - I||_F^2`` (Brock et al. 2016; SNGAN Eq. 14).
+
+    W is a layer's c_out x (c_in k_h k_w) matrix. Where it is wider than high, W^T W cannot be I;
+    taken on the smaller side, ``||W W^T - I||_F^2`` is less by the constant number of columns that
+    are too many, has the same gradient, costs less, and is 0 for orthonormal rows. (SNGAN's code
+    has no such penalty; that of Brock et al. adds up absolute values, over single taps of kernels.)
+
+    W is the trained parameter, not what a norm makes of it: so the least value can be reached under
+    every norm, where W / ||W||_F and 1.4 W / s(W) are never orthonormal. All layers count, biases
+    do not. SNGAN starts from orthogonal weights too: initialization ``orthogonal``.
+
+    Args:
+        weight: The factor, >= 0; 1 as in SNGAN's equation.
+    """
+
+    per_image = False
+
+    def __init__(self, weight: float = 1.0) -> None:
+        self.weight = _weight(self, weight)
+        self._of: nn.Module | None = None
+        self._layers: list[nn.Module] = []
+
+    def __call__(self, discriminator: nn.Module, draw: Draw, fake: Tensor) -> Tensor:
+        """Looks at the weights alone."""
+        if self._of is not discriminator:  # looked up once
+            self._of = discriminator
+            self._layers = [m for m in discriminator.modules() if isinstance(m, LAYERS)]
+        total = draw.images.new_zeros((), dtype=torch.float32)
+        for layer in self._layers:
+            total = total + not_orthonormal(layer)
+        return self.weight * total
+
+
+def not_orthonormal(layer: nn.Module) -> Tensor:
+    """How far a layer's matrix W is from orthonormal, on its smaller side: ``||W W^T - I||_F^2``.
+
+    Args:
+        layer: One of `LAYERS`.
+    """
+    weight = parameter_of(layer)
+    with without_autocast(weight):
+        matrix = rows_out(layer).matrix(weight)
+        if matrix.shape[0] > matrix.shape[1]:
+            matrix = matrix.t()
+        identity = torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)
+        return torch.addmm(identity, matrix, matrix.t(), beta=-1).square().sum()
 
 
 def input_gradients(

@@ -8,7 +8,8 @@ CONFIG = "config.yaml"
 """Every option of the run."""
 
 HISTORY = "history.jsonl"
-"""A line per start and resumption of the run: when, from which iteration, what was changed."""
+"""A line per start, resumption and end of the run: when, at which iteration, what was changed or
+what ended it. Only a killed process leaves no line of its end."""
 
 METRICS = "metrics.csv"
 """Losses and scores, a row per logged iteration."""
@@ -16,8 +17,26 @@ METRICS = "metrics.csv"
 SCORES = "scores.jsonl"
 """Every evaluation with all that it depends on."""
 
+OUTPUT = "output.log"
+"""What a run of a study printed."""
+
+SPECTRA = "spectra.jsonl"
+"""Squared singular values of the discriminator's layers, a line per layer and look."""
+
+LAYERS = "layers.json"
+"""What the theorems say of each layer of the discriminator, for diagnostics."""
+
+RESCALING = "rescaling.csv"
+"""The study of rescaled layers: columns draw, layer, gradient, spectral."""
+
+ADVICE = "advice.jsonl"
+"""What the advisor said, a line each."""
+
 LAST, BEST = "last.ckpt", "best.ckpt"
 """The newest checkpoint, and that of the lowest FID."""
+
+WANDB_ID = "wandb_id"
+"""The id of the run in W&B, if it is logged there."""
 
 LOCK, OWNER = ".lock", ".owner.json"
 """What keeps a second process out while one trains here, and which process that is."""
@@ -36,6 +55,11 @@ def kept_checkpoint(run: str | Path, step: int) -> Path:
 def sample_folder(run: str | Path) -> Path:
     """Where the grids of samples are."""
     return Path(run) / "samples"
+
+
+def sample_grid(run: str | Path, step: int, ema: bool = False) -> Path:
+    """The grid of one iteration, of the generator or of its moving average."""
+    return sample_folder(run) / f"{'ema_' if ema else ''}step={step:08d}.png"
 
 
 def prediction_folder(run: str | Path) -> Path:

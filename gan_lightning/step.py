@@ -70,9 +70,7 @@ def iteration(
             fake = G(draw.latents, *draw.fake_labels)
         draw = draw._replace(images=view(draw.images, *draw.views))
         seen = view(fake.detach(), *draw.fake_views)
-        loss = objective.discriminator(*_judged(discriminator, draw, seen))
-        for penalty in penalties:
-            loss = loss + penalty(D, draw, seen)
+        loss = discriminator_loss(discriminator, objective, penalties, draw, seen)
         discriminator.update(loss)
         losses.append(loss.detach())
 
@@ -86,8 +84,36 @@ def iteration(
     return torch.stack([torch.stack(losses).mean(), loss.detach()])
 
 
-def _judged(discriminator: Player, draw: Draw, fake: Tensor) -> tuple[Any, Any]:
-    """What the discriminator says of the real and of the generated images."""
+def discriminator_loss(
+    discriminator: Player,
+    objective: Objective,
+    penalties: Sequence[Penalty],
+    draw: Draw,
+    fake: Tensor,
+) -> Tensor:
+    """What a discriminator update descends: the objective's loss and all penalties.
+
+    Args:
+        discriminator: As in `iteration`.
+        objective: As in `iteration`; moves its state, if it has any.
+        penalties: As in `iteration`.
+        draw: What the update looks at.
+        fake: The generated images, ``(N, C, H, W)``, without gradient.
+    """
+    loss = objective.discriminator(*judged(discriminator, draw, fake))
+    for penalty in penalties:
+        loss = loss + penalty(discriminator.network, draw, fake)
+    return loss
+
+
+def judged(discriminator: Player, draw: Draw, fake: Tensor) -> tuple[Any, Any]:
+    """What the discriminator says of the real and of the generated images, in float32 or more.
+
+    Args:
+        discriminator: As in `iteration`.
+        draw: What is looked at.
+        fake: The generated images.
+    """
     D = discriminator.network
     if discriminator.couples:
         real = D(draw.images, *draw.labels)

@@ -24,6 +24,7 @@ import sys
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,11 @@ OWN_FUNCTIONS = ("gan_lightning", "torch.nn.utils")
 """Those of which it may also name functions, if they are annotated."""
 
 
+_TRUSTED: ContextVar[tuple[str, ...]] = ContextVar("trusted", default=())
+"""What the blocks of `trusting` that the program is in trust, all together: files that a command
+reads may name what the command line trusts."""
+
+
 @contextmanager
 def trusting(packages: Iterable[str]) -> Iterator[None]:
     """Holds what is parsed and built in the block to the first law.
@@ -71,8 +77,12 @@ def trusting(packages: Iterable[str]) -> Iterator[None]:
                 "trust",
             )
         _find_beside(package.split(".")[0])
-    with importing_only((*OWN, *packages)):
-        yield
+    before = _TRUSTED.set((*_TRUSTED.get(), *packages))
+    try:
+        with importing_only((*OWN, *_TRUSTED.get())):
+            yield
+    finally:
+        _TRUSTED.reset(before)
 
 
 def _find_beside(module: str) -> None:
@@ -103,7 +113,7 @@ def require_kinds(config: object, packages: Iterable[str] = ()) -> None:
             package = home.split(".")[0]
             raise UserError(
                 f"{path} is a function of {package}, which a file may not call. If you know what "
-                f"it does, say so by --trust {package} (in Python: trust={package!r})"
+                f"it does, say so by `trust` {package}"
             )
         if not _returns_a_kind(thing):
             raise UserError(
@@ -179,7 +189,7 @@ def arguments_from(
             config = parser.parse_object({"made": wanted})
         except jsonargparse.ArgumentError as error:
             raise UserError(explain_refusal(error) or one_line(error)) from error
-        require_kinds(config, packages)
+        require_kinds(config, _TRUSTED.get())
         built = parser.instantiate(config)
     return {**vars(built.made), **given}
 
@@ -195,7 +205,7 @@ def explain_refusal(error: BaseException) -> str | None:
     return (
         f"a file may not name {path}: only classes of gan_lightning, torch.nn, torch.optim and "
         f"Lightning are built unasked. If you trust {package} to run on your machine, say so by "
-        f"--trust {package} (in Python: trust={package!r})"
+        f"`trust` {package}"
     )
 
 

@@ -2,7 +2,8 @@
 
 Separate passes, the generator run again for its own update, the losses' formulas, plain autograd
 through W / sigma with u and v constant, the textbook power iteration on explicitly built matrices,
-penalties image by image, unfused Adam. Nothing here calls the project's own mathematics.
+lengths row by row, statistics by their formulas, penalties image by image, unfused Adam. Nothing
+here calls the project's own mathematics.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def convolution_matrix(layer: nn.Conv2d | nn.ConvTranspose2d) -> Matrix:
 
 def matrices(norm: str, layer: nn.Module) -> list[Matrix]:
     """What a normalization takes the norms of (the table of the papers)."""
-    if norm in ("none", "clip"):
+    if norm in ("none", "clip", "wn", "frobenius", "bn", "ln"):
         return []
     if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
         if norm == "sn_conv":
@@ -98,10 +99,20 @@ def textbook_right_vector(spectral: SpectralNorm, k: int, weight: Tensor) -> Ten
     return v.reshape(*weight.shape[2:], weight.shape[1]).permute(2, 0, 1).flatten().clone()
 
 
+def divided(norm: str, layer: nn.Module, weight: Tensor) -> Tensor:
+    """SNGAN Eq. 25, output by output, and Eq. 26."""
+    if norm == "frobenius":
+        return weight / weight.square().sum().sqrt()
+    axis = 1 if isinstance(layer, nn.ConvTranspose2d) else 0
+    rows = [row / row.square().sum().sqrt() for row in weight.unbind(axis)]
+    return torch.stack(rows, axis)
+
+
 class Layer:
     """One layer's matrices with their u and v, and its gain."""
 
     def __init__(self, layer: nn.Module, weight: Tensor, norm: str) -> None:
+        self.norm, self.layer = norm, layer
         spectral = None
         if hasattr(layer, "parametrizations"):
             spectral = layer.parametrizations.weight[0]  # type: ignore[union-attr, index]
@@ -115,7 +126,9 @@ class Layer:
                 self.vs.append(textbook_right_vector(spectral, k, weight))
 
     def normalized(self, weight: Tensor) -> Tensor:
-        """Scale * W / mean_k u_k^T W_k v_k."""
+        """Scale * W / mean_k u_k^T W_k v_k, or W over lengths."""
+        if self.norm in ("wn", "frobenius"):
+            return divided(self.norm, self.layer, weight)
         if not self.matrices:
             return weight
         sigmas = [
@@ -131,6 +144,35 @@ class Layer:
             self.vs[k] = v / v.norm()
             u = matrix(weight) @ self.vs[k]
             self.us[k] = u / u.norm()
+
+
+class Outputs:
+    """Batch or layer normalization of what one layer makes, as a hook behind it.
+
+    Attributes:
+        statistics: The running mean and variance of batch normalization.
+    """
+
+    def __init__(self, norm: str, channels: int) -> None:
+        self.norm = norm
+        zeros = torch.zeros(channels, dtype=torch.float64)
+        self.statistics = [zeros, zeros + 1]
+
+    def __call__(self, layer: nn.Module, given: object, y: Tensor) -> Tensor:
+        """(y - mean) / sqrt(variance + 1e-5)."""
+        n = len(y)
+        flat = y.transpose(0, 1) if self.norm == "bn" else y  # (channel or image, the rest)
+        flat = flat.reshape(len(flat), -1)
+        mean = flat.sum(1) / flat.shape[1]
+        squares = (flat - mean[:, None]).square().sum(1)
+        if self.norm == "bn":
+            newest = [mean, squares / (flat.shape[1] - 1)]
+            for k, value in enumerate(newest):
+                self.statistics[k] = 0.9 * self.statistics[k] + 0.1 * value.detach()
+        shape = [1] * y.ndim
+        shape[1 if self.norm == "bn" else 0] = y.shape[1] if self.norm == "bn" else n
+        deviation = (squares / flat.shape[1] + 1e-5).sqrt()
+        return (y - mean.reshape(shape)) / deviation.reshape(shape)
 
 
 class LiteralNetwork:
@@ -157,13 +199,20 @@ class LiteralNetwork:
         state = normalized.state_dict()
         plain.load_state_dict({key: own(state, key).clone() for key in plain.state_dict()})
         self.layers: dict[str, Layer] = {}
+        self.outputs: dict[str, Outputs] = {}
         self.gains: dict[str, nn.Parameter] = {}
         shared = nn.Parameter(torch.ones((), dtype=torch.float64))
         for name, layer in plain.named_modules():
             if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear | nn.Embedding):
                 theirs = normalized.get_submodule(name)
                 self.layers[name] = Layer(theirs, layer.weight.detach(), norm)
-                if gains != "none" and not theirs.is_output:
+                if norm in ("bn", "ln") and not (
+                    is_output(theirs) or isinstance(layer, nn.Embedding)
+                ):
+                    channels = getattr(layer, "out_channels", getattr(layer, "out_features", 0))
+                    self.outputs[name] = Outputs(norm, channels)
+                    layer.register_forward_hook(self.outputs[name])
+                if gains != "none":
                     one = nn.Parameter(torch.ones((), dtype=torch.float64))
                     self.gains[name] = one if gains == "layer" else shared
 
@@ -195,10 +244,16 @@ class LiteralNetwork:
                 self.layers[name].power_iterate(parameter)
 
 
+def is_output(theirs: nn.Module) -> bool:
+    """Whether no other layer follows this one."""
+    return bool(getattr(theirs, "is_output", False))
+
+
 def own(state: dict[str, Tensor], key: str) -> Tensor:
     """The tensor of a parametrized network that is called ``key`` in the plain one."""
     name, _, kind = key.rpartition(".")
-    return state.get(f"{name}.parametrizations.{kind}.original", state.get(key, torch.empty(0)))
+    names = [key, f"{name}.parametrizations.{kind}.original", f"{name}.layer.{kind}"]
+    return next(state[name] for name in names if name in state)
 
 
 def gradient_penalty(weight: float, D: LiteralNetwork, draw: Draw, fake: Tensor) -> Tensor:
@@ -216,6 +271,19 @@ def r1(weight: float, D: LiteralNetwork, draw: Draw, fake: Tensor) -> Tensor:
     return weight / 2 * sum(terms, torch.zeros(())) / len(terms)
 
 
+def orthonormal(weight: float, D: LiteralNetwork, draw: Draw, fake: Tensor) -> Tensor:
+    """Sum of (s^2 - 1)^2 over the singular values s of every layer's matrix."""
+    total = torch.zeros((), dtype=torch.float64)
+    for name in D.layers:
+        layer = D.plain.get_submodule(name)
+        axis = 1 if isinstance(layer, nn.ConvTranspose2d) else 0
+        parameter: Any = layer.weight
+        total = (
+            total + (torch.linalg.svdvals(rows_of_axis(axis)(parameter)) ** 2 - 1).square().sum()
+        )
+    return weight * total
+
+
 def slope(D: LiteralNetwork, image: Tensor, draw: Draw, i: int) -> Tensor:
     point = image.detach().clone()[None].requires_grad_()
     labels = [y[i : i + 1] for y in draw.labels]
@@ -228,7 +296,7 @@ def logits(output: Any) -> Tensor:  # noqa: ANN401 (the same)
     return output if isinstance(output, Tensor) else output.logits
 
 
-PENALTIES = {"gradient_penalty": gradient_penalty, "r1": r1}
+PENALTIES = {"gradient_penalty": gradient_penalty, "r1": r1, "orthonormal": orthonormal}
 
 
 class ReferenceGAN:

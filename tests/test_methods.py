@@ -37,6 +37,15 @@ BEGAN = [
     "--model.objective=began",
     "--model.norm=none",
 ]
+RESNET = [
+    "--model.generator=ResNetGenerator",
+    "--model.generator.widths=[4,3,2]",
+    "--model.generator.latent_dim=6",
+    "--model.discriminator=ResNetDiscriminator",
+    "--model.discriminator.widths=[2,3,3]",
+    "--model.discriminator.hidden=code",
+    "--model.norm=sn_conv",
+]
 EBGAN = [
     *BEGAN[:3],
     "--model.discriminator=CodedAutoencoderDiscriminator",
@@ -60,8 +69,18 @@ METHODS = {
     "clip": ["--model.norm=clip", "--model.norm.limit=0.02", "--model.objective=wasserstein"],
     "gamma": ["--model.norm=gamma", "--model.norm.over=bsn", *PENALTIES[:1]],
     "shared gamma": ["--model.norm=shared_gamma", *PENALTIES[:1]],
+    "rows and orthonormal": [
+        *["--model.norm=wn", "--model.penalties+=orthonormal"],
+        *["--model.initialization=orthogonal", "--model.generator_norm=frobenius"],
+    ],
+    "batch and layer": ["--model.norm=bn", "--model.generator_norm=ln", "--ema.decay=0.9"],
+    "initialization": [
+        *["--model.norm=none", "--model.initialization=kaiming", "--model.initialization.a=0.2"],
+        *["--model.generator_initialization=xavier", "--model.generator_initialization.scale=0.5"],
+    ],
     "classes": CONDITIONAL,
     "began": BEGAN,
+    "resnet": RESNET,
     "ebgan": EBGAN,
     "auxiliary": [*AUXILIARY, "--model.n_dis=2"],
     "few images": [*AUGMENTED, "--data.limit=50", "--model.generator_batch_size=3"],
@@ -96,6 +115,10 @@ def test_methods_are_not_each_other(gan: Gan, tmp_path: Path) -> None:
         "both": PENALTIES,
         "clip": ["--model.norm=clip"],
         "own": ["--model.generator_batch_size=4"],
+        "orthonormal": ["--model.penalties+=orthonormal"],
+        "ln": ["--model.norm=ln"],
+        "scaled": ["--model.initialization=lecun", "--model.initialization.scale=2"],
+        "of the generator": ["--model.generator_initialization=lecun"],
         "augmented": ["--model.augment=DiffAugment"],
         "augmented in part": AUGMENTED,
         "limited": ["--data.limit=50"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -30,40 +31,80 @@ ALLOWED: dict[str, set[str]] = {
     "lightning_private": set(),
     "trust": {"jsonargparse_private"},
     "checkpoints": {"trust"},
+    "report": set(),
     "runs": set(),
+    "loggers": set(),
+    "studies": set(),
     "validation": set(),
     "divergence": set(),
     "data": {"image_files", "runs"},
     "draws": {"networks"},
-    "penalties": {"draws"},
+    "initialization": {"normalization"},
+    "penalties": {"draws", "normalization"},
+    "combinations": {"initialization", "losses", "normalization", "penalties"},
     "players": {"normalization"},
     "step": {"augmentation", "draws", "losses", "penalties", "players"},
     "graph": {"draws"},
     "images": {"networks", "normalization"},
-    "loop": {"augmentation", "draws", "graph", "lightning_private", "players", "step"},
+    "loop": {
+        "augmentation",
+        "combinations",
+        "draws",
+        "graph",
+        "lightning_private",
+        "players",
+        "step",
+    },
     "extractors": {"data", "image_files"},
     "scores": {"data", "extractors", "image_files", "images", "networks", "normalization"},
+    "analysis": {
+        "augmentation",
+        "draws",
+        "losses",
+        "normalization",
+        "penalties",
+        "players",
+        "step",
+    },
     "gan": {
         "augmentation",
         "checkpoints",
+        "combinations",
         "divergence",
+        "draws",
         "images",
+        "initialization",
         "loop",
         "losses",
         "networks",
         "normalization",
         "optim",
         "penalties",
+        "players",
         "validation",
     },
-    "callbacks": {
+    "export": {"checkpoints", "gan", "images", "networks", "normalization", "trust"},
+    "sampling": {
+        "checkpoints",
         "data",
         "extractors",
         "gan",
         "images",
+        "networks",
+        "scores",
+    },
+    "callbacks": {
+        "analysis",
+        "data",
+        "draws",
+        "extractors",
+        "gan",
+        "images",
         "lightning_private",
+        "loggers",
         "networks",
         "runs",
+        "sampling",
         "scores",
     },
 }
@@ -97,7 +138,7 @@ def rooms_imported(source: str, room: str = "") -> set[str]:
         elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(
             ("import_module", "__import__")
         ):
-            names |= {a.value for a in node.args[:1] if isinstance(a, ast.Constant)}  # type: ignore[misc]
+            names |= {str(a.value) for a in node.args[:1] if isinstance(a, ast.Constant)}
     parts = [str(name).split(".") for name in names]
     return {p[1] for p in parts if p[0] == "gan_lightning" and len(p) > 1}
 
@@ -182,3 +223,33 @@ NAMED_OTHERWISE = {
     "run_folder",  # names only
     "validation",  # training, interruptions
 }
+
+
+def options_named(source: str) -> list[str]:
+    """The strings of a file, docstrings aside, that name an option of the command line."""
+    tree = ast.parse(source)
+    exempt = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    texts = (
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and id(node) not in exempt
+    )
+    return [text for text in texts if isinstance(text, str) and re.search(r"--[a-z]", text)]
+
+
+def test_options_are_seen_wherever_they_stand() -> None:
+    source = (
+        '"""Of --this."""\nf(f"--data.{x} is", "--trainer", "a -- b", "---")\nx = 1\n"""--so."""'
+    )
+    assert set(options_named(source)) == {"--data.", "--trainer"}
+
+
+def test_only_the_command_line_knows_how_options_are_spelled() -> None:
+    """Rooms name arguments; `gan_lightning.cli.blame` finds which options those are."""
+    for path in PACKAGE.rglob("*.py"):
+        if path.parent.name != "cli":
+            assert not options_named(path.read_text()), path

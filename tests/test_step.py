@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from itertools import combinations, product
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -24,18 +25,22 @@ from gan_lightning.networks import (
 from gan_lightning.normalization import (
     Norm,
     Normalization,
+    bn,
     bsn,
     bssn,
     clip,
+    frobenius,
     gamma,
+    ln,
     none,
     normalize_,
     shared_gamma,
     sn,
     sn_conv,
     ssn,
+    wn,
 )
-from gan_lightning.penalties import Penalty, gradient_penalty, r1
+from gan_lightning.penalties import Penalty, gradient_penalty, orthonormal, r1
 from gan_lightning.players import Player, descend
 from gan_lightning.step import iteration
 from tests.reference import ENERGY_MARGIN, LiteralNetwork, ReferenceGAN, own
@@ -64,12 +69,13 @@ class Case:
     own: int | None = None
     judge: type[nn.Module] = ProjectionCNNDiscriminator
     augment: DiffAugment | None = None
+    small: bool = False
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Small where the reference builds the matrix of every convolution."""
         strict = isinstance(self.norm, sn_conv) or isinstance(self.generator_norm, sn_conv)
-        return (3, 8, 8) if strict else SHAPE
+        return (3, 8, 8) if strict or self.small else SHAPE
 
     @property
     def view(self) -> View:
@@ -171,33 +177,98 @@ def assert_same_weights(network: nn.Module, literal: LiteralNetwork) -> None:
     for key, value in literal.plain.state_dict().items():
         if not key.endswith("num_batches_tracked"):
             torch.testing.assert_close(own(state, key), value, rtol=0, atol=TOLERANCE)
+    for name, outputs in literal.outputs.items():
+        if outputs.norm == "bn":
+            for kind, value in zip(("mean", "var"), outputs.statistics, strict=True):
+                mine = state[f"{name}.norm.running_{kind}"]
+                torch.testing.assert_close(mine, value, rtol=0, atol=TOLERANCE)
     for name, value in literal.gains.items():
         mine = state[f"{name}.parametrizations.weight.1.gamma"]
         torch.testing.assert_close(mine, value.detach(), rtol=0, atol=TOLERANCE)
 
 
-NORMS = [none(), sn(), ssn(1.7), bsn(), bssn(1.3), sn_conv(1.75)]
-GP, R1 = gradient_penalty(10.0), r1(3.0)
-CASES = {
-    f"{type(norm).__name__} {type(objective).__name__} n_dis {n_dis}": Case(
-        norm, objective=objective, n_dis=n_dis
-    )
-    for norm in NORMS
-    for objective in (hinge(), standard())
-    for n_dis in (1, 3)
-} | {
-    "wasserstein": Case(sn(), objective=wasserstein()),
+GP, R1, ORTHONORMAL = gradient_penalty(10.0), r1(3.0), orthonormal(0.1)
+WAYS: dict[str, list[Any]] = {
+    "norm": [
+        *(none(), sn(), ssn(1.7), bsn(), bssn(1.3), sn_conv(1.75), wn(), frobenius(), bn(), ln()),
+        *(clip(0.05), gamma(sn()), shared_gamma(bsn()), gamma(wn())),
+    ],
+    "penalties": [(), (GP,), (R1,), (ORTHONORMAL,), (GP, ORTHONORMAL)],
+    "objective": [hinge(), standard(), wasserstein()],
+    "n_dis": [1, 2],
+    "conditional": [False, True],
+    "own": [None, 4],
+}
+"""What can be chosen one by one, as arguments of `Case`."""
+
+FAST = [0, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12]
+"""Without the norms that are others of scale 1, or of the same kind."""
+
+
+def makes_sense(choice: dict[str, Any]) -> bool:
+    """Batch normalization has no slope of single images."""
+    return not (isinstance(choice["norm"], bn) and any(p.per_image for p in choice["penalties"]))
+
+
+def name_of(choice: dict[str, Any]) -> str:
+    def word(value: Any) -> str:  # noqa: ANN401  (of any kind)
+        if isinstance(value, tuple):
+            return " + ".join(map(word, value)) or "no penalty"
+        if isinstance(value, gamma):
+            return f"{type(value).__name__}({word(value.over)})"
+        return str(value) if value is None or isinstance(value, int) else type(value).__name__
+
+    names = ["{}", "{}", "{}", "n_dis {}", "labels {}", "own {}"]
+    return ", ".join(n.format(word(choice[key])) for n, key in zip(names, WAYS, strict=True))
+
+
+def everything() -> list[dict[str, Any]]:
+    """The full product of what makes sense."""
+    choices = (dict(zip(WAYS, values, strict=True)) for values in product(*WAYS.values()))
+    return [choice for choice in choices if makes_sense(choice)]
+
+
+def pairs_of(choice: dict[str, Any]) -> set[tuple[Any, ...]]:
+    """Which two values meet in a choice."""
+    said = [(key, WAYS[key].index(choice[key])) for key in WAYS]
+    return set(combinations(said, 2))
+
+
+def wanted() -> list[dict[str, Any]]:
+    """What the fast tests choose from: everything, without the norms of scale 1."""
+    norms = [WAYS["norm"][k] for k in FAST]
+    return [c for c in everything() if c["norm"] in norms and c["penalties"] != (GP, ORTHONORMAL)]
+
+
+def covering() -> list[dict[str, Any]]:
+    """A few choices in which any two values meet somewhere: the next one has most new pairs."""
+    left = wanted()
+    missing = set().union(*map(pairs_of, left))
+    pairs = [(choice, pairs_of(choice)) for choice in left]
+    chosen = []
+    while missing:
+        choice, met = max(pairs, key=lambda pair: len(pair[1] & missing))
+        missing -= met
+        chosen.append(choice)
+    return chosen
+
+
+CASES = {name_of(choice): Case(**choice, small=True) for choice in covering()} | {
+    "sn hinge n_dis 1": Case(sn()),
+    "bssn hinge n_dis 3": Case(bssn(1.3), n_dis=3),
     "wgan-gp": Case(none(), objective=wasserstein(), penalties=(GP,), n_dis=2),
-    "gan-gp": Case(none(), objective=standard(), penalties=(GP,)),
     "penalty through sn": Case(sn(), objective=wasserstein(), penalties=(GP,), n_dis=2),
-    "penalty through bssn": Case(bssn(1.3), penalties=(GP,)),
-    "penalty through sn_conv": Case(sn_conv(), penalties=(R1,)),
     "two penalties": Case(ssn(0.7), objective=standard(), penalties=(GP, R1)),
     "clip": Case(clip(0.05), objective=wasserstein(), n_dis=2),
     "gamma": Case(gamma(sn()), objective=wasserstein(), penalties=(GP,)),
     "shared gamma": Case(shared_gamma(bsn()), objective=wasserstein(), penalties=(GP,)),
     "generator norm": Case(bssn(1.2), generator_norm=sn(), n_dis=2),
     "generator bsn": Case(none(), generator_norm=bssn(1.3)),
+    "rows": Case(wn(), objective=standard(), penalties=(ORTHONORMAL, GP), small=True),
+    "generator wn": Case(frobenius(), generator_norm=wn(), small=True),
+    "generator bn": Case(ln(), generator_norm=bn(), n_dis=2, small=True),
+    "generator ln": Case(bn(), generator_norm=ln(), small=True),
+    "generator frobenius": Case(wn(), generator_norm=frobenius(), small=True, conditional=True),
     "generator sn_conv": Case(sn(), generator_norm=sn_conv()),
     "classes": Case(bssn(1.2), conditional=True, n_dis=2),
     "classes, penalty": Case(sn(), conditional=True, penalties=(GP, R1)),
@@ -235,14 +306,35 @@ CASES = {
 }
 
 
+def test_any_two_values_meet() -> None:
+    choices = covering()
+    assert set().union(*map(pairs_of, choices)) == set().union(*map(pairs_of, wanted()))
+    assert len(choices) < 50
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_three_iterations_are_those_of_the_literal_algorithm(name: str) -> None:
-    case = CASES[name]
+    follow(CASES[name], iterations=3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("norm", range(len(WAYS["norm"])))
+def test_everything_that_can_be_trained_is_the_literal_algorithm(norm: int) -> None:
+    for choice in everything():
+        if choice["norm"] is WAYS["norm"][norm]:
+            try:
+                follow(Case(**choice, small=True), iterations=2)
+            except AssertionError as error:
+                raise AssertionError(name_of(choice)) from error
+
+
+def follow(case: Case, iterations: int) -> None:
+    """Trains both and compares all there is to compare."""
     generator, discriminator = case.normalized()
     reference = case.reference(generator, discriminator)
     G, D = players(generator, discriminator)
     before = copy.deepcopy(reference.D.plain.state_dict())
-    for draws, own_draw in case.data(iterations=3):
+    for draws, own_draw in case.data(iterations):
         losses = iteration(G, D, case.objective, case.penalties, draws, own_draw, case.view)
         expected = torch.tensor(reference.iteration(draws, own_draw), dtype=torch.float64)
         torch.testing.assert_close(losses, expected, rtol=0, atol=TOLERANCE)
@@ -368,7 +460,10 @@ def test_a_discriminator_may_say_several_things_of_an_image() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["bssn hinge n_dis 3", "two penalties", "clip", "all at once", "augmented, all at once"],
+    [
+        *("bssn hinge n_dis 3", "two penalties", "clip", "all at once", "rows"),
+        *("generator bn", "generator frobenius", "augmented, all at once"),
+    ],
 )
 def test_an_iteration_runs_on_the_meta_device(name: str) -> None:
     """Which has no data: so nothing in it reads a value back to the host."""
@@ -384,7 +479,7 @@ def test_an_iteration_runs_on_the_meta_device(name: str) -> None:
     assert losses.is_meta
 
 
-@pytest.mark.parametrize("norm", [none(), bssn(1.2)], ids=["none", "bssn"])
+@pytest.mark.parametrize("norm", [none(), bssn(1.2), wn()], ids=["none", "bssn", "wn"])
 def test_no_pass_uses_the_half_precision_copy_of_old_weights(norm: Norm) -> None:
     """One autocast context around many updates, with and without its cache."""
     results = []

@@ -17,9 +17,10 @@ from torch import nn
 from gan_lightning import GAN
 from gan_lightning.checkpoints.compatible import stamp
 from gan_lightning.errors import UserError
+from gan_lightning.initialization import kaiming, orthogonal
 from gan_lightning.losses import wasserstein
 from gan_lightning.networks import CNNDiscriminator, CNNGenerator
-from gan_lightning.normalization import bssn, none
+from gan_lightning.normalization import bn, bssn, ln, none, wn
 from gan_lightning.optim import GANAdam
 
 SHAPE = (1, 16, 16)
@@ -36,6 +37,8 @@ SMALL = {
 OPTIONS = (
     "norm",
     "generator_norm",
+    "initialization",
+    "generator_initialization",
     "generator",
     "discriminator",
     "objective",
@@ -176,7 +179,7 @@ def test_a_trusted_package_is_used(
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.chdir(tmp_path)
     path = save(small(norm=none()), tmp_path / "x.ckpt", norm=f"{package}.{name}")
-    with pytest.raises(UserError, match=f"may not name {package}.*trust='{package}'"):
+    with pytest.raises(UserError, match=f"may not name {package}.*by `trust` {package}"):
         GAN.load_from_checkpoint(path)
     assert package not in sys.modules
     module = GAN.load_from_checkpoint(path, trust=package)
@@ -209,6 +212,8 @@ SAYABLE: list[dict[str, Any]] = [
     {},
     {"norm": bssn(1.4), "n_dis": 2},
     {"objective": wasserstein(), "generator_norm": bssn(0.7)},
+    {"initialization": kaiming(1.5, a=0.2), "generator_initialization": orthogonal(), "norm": wn()},
+    {"norm": bn(), "generator_norm": ln()},
     {"generator_optimizer": partial(GANAdam, lr=3e-4), "norm": none()},
     {"discriminator_optimizer": torch.optim.SGD, "seed": 5},
 ]

@@ -8,7 +8,8 @@ from pathlib import Path
 from lightning.pytorch import Trainer
 
 from gan_lightning.callbacks.checkpoints import save
-from gan_lightning.files import write_whole
+from gan_lightning.distributed import on_first
+from gan_lightning.files import told, write_whole
 from gan_lightning.run_folder import BEST, checkpoint_folder
 
 
@@ -47,9 +48,13 @@ class BestCheckpoint:
         if name is None:
             return
         save(trainer, checkpoint_folder(trainer.default_root_dir) / BEST)
-        if trainer.is_global_zero:
-            note = {"step": trainer.global_step, "name": name, "score": self._lowest}
-            write_whole(_note(trainer), json.dumps(note) + "\n")
+        note = {"step": trainer.global_step, "name": name, "score": self._lowest}
+
+        def write() -> None:
+            with told(_note(trainer)):
+                write_whole(_note(trainer), json.dumps(note) + "\n")
+
+        on_first(write)
 
 
 def _note(trainer: Trainer) -> Path:

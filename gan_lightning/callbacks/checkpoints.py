@@ -9,10 +9,19 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
 from gan_lightning.callbacks.intervals import crossed, ends, validates
+from gan_lightning.distributed import on_first
 from gan_lightning.errors import UserError
-from gan_lightning.run_folder import LAST, checkpoint_folder, kept_checkpoint
+from gan_lightning.lightning_private import checkpoint_of
+from gan_lightning.run_folder import (
+    ADVICE,
+    LAST,
+    SCORES,
+    SPECTRA,
+    checkpoint_folder,
+    kept_checkpoint,
+)
 from gan_lightning.runs.metrics_csv import MetricsCSV
-from gan_lightning.runs.scores_jsonl import ScoresLog
+from gan_lightning.runs.step_log import StepLog
 
 
 class Checkpoints(Checkpoint):
@@ -49,11 +58,8 @@ class Checkpoints(Checkpoint):
 
     def on_train_batch_start(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
         """Drops what a killed run wrote of later iterations, once everything was accepted."""
-        if not self._goes_on and trainer.is_global_zero and not is_trial(trainer):
-            ScoresLog(trainer.default_root_dir).go_on_from(trainer.global_step)
-            for logger in trainer.loggers:
-                if isinstance(logger, MetricsCSV):
-                    logger.go_on_from(trainer.global_step)
+        if not self._goes_on and not is_trial(trainer):
+            on_first(lambda: _drop_later(trainer))
         self._goes_on = True
 
     def on_train_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
@@ -82,12 +88,33 @@ class Checkpoints(Checkpoint):
             self.last_model_path = str(path)
 
 
+def _drop_later(trainer: Trainer) -> None:
+    """Drops what was written of iterations that are still to come."""
+    for name in (SCORES, SPECTRA, ADVICE):
+        StepLog(trainer.default_root_dir, name).go_on_from(trainer.global_step)
+    for logger in own_logs(trainer):
+        logger.go_on_from(trainer.global_step)
+
+
 def save(trainer: Trainer, path: Path) -> None:
-    """Saves everything that it takes to go on, after what was logged so far; in every process."""
-    for logger in trainer.loggers:
-        if isinstance(logger, MetricsCSV):
+    """Saves everything that it takes to go on, after what was logged so far; in every process.
+
+    Raises:
+        UserError: In every process, if the first could not write.
+    """
+    checkpoint = checkpoint_of(trainer)
+
+    def write() -> None:
+        for logger in own_logs(trainer):
             logger.to_disk()
-    trainer.save_checkpoint(path, weights_only=False)
+        trainer.strategy.save_checkpoint(checkpoint, path)
+
+    on_first(write)
+
+
+def own_logs(trainer: Trainer) -> list[MetricsCSV]:
+    """The trainer's metrics.csv, among what loggers the user has added."""
+    return [logger for logger in trainer.loggers if isinstance(logger, MetricsCSV)]
 
 
 def is_trial(trainer: Trainer) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
@@ -19,31 +17,37 @@ class GeneratorAverage(Callback):
 
     ``average <- decay * average + (1 - decay) * weights`` after each generator update, for the
     parameters and for the running statistics of batch normalization. Training does not notice.
-    `Evaluation` scores the average as well, as ``ema_...``. (Lightning's own would put the
-    average in place of the trained weights at the end and in the checkpoints.)
+    `Evaluation` scores the average as well, as ``ema_...``, and `SampleGrid` saves its images as
+    ``ema_step=...``. A checkpoint has it under ``generator_average``; `GAN.sample` makes images
+    with it. (Lightning's own would put the average in place of the trained weights at the end and
+    in the checkpoints.)
 
     Args:
         decay: Between 0 and 1, such as 0.999; without it nothing is averaged.
+        predict: Whether ``gan predict`` makes its images with the average.
     """
 
-    def __init__(self, decay: float | None = None) -> None:
+    def __init__(self, decay: float | None = None, predict: bool = False) -> None:
         if decay is not None and not 0 < decay < 1:
             raise UserError(f"is {decay}; allowed are numbers between 0 and 1", "decay")
         self.decay = decay
+        self.predict = predict
         self.weights: dict[str, Tensor] = {}
         self._present: dict[str, Tensor] = {}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Starts from the present weights, or goes on from those of the checkpoint."""
-        if self.decay is None:
-            return
         assert isinstance(pl_module, GAN)
+        if self.decay is None:
+            pl_module.generator_average = {}
+            return
         self._present = averaged(pl_module.generator)
-        begin = self.weights or self._present
+        begin = pl_module.generator_average or self._present
         self.weights = {
             name: tensor.to(pl_module.device, torch.float32, copy=True)
             for name, tensor in begin.items()
         }
+        pl_module.generator_average = self.weights
         pl_module.after_each_iteration.append(self._follow)
 
     @torch.no_grad()
@@ -59,14 +63,10 @@ class GeneratorAverage(Callback):
         if self._follow in pl_module.after_each_iteration:
             pl_module.after_each_iteration.remove(self._follow)
 
-    def state_dict(self) -> dict[str, Any]:
-        """The average, for checkpoints."""
-        return {"weights": self.weights}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes the average from a checkpoint, if it is in use."""
-        if self.decay is not None:
-            self.weights = dict(state_dict["weights"])
+    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Chooses the average, where that is asked for."""
+        assert isinstance(pl_module, GAN)
+        pl_module.predicts_average = self.predict
 
 
 def averaged(generator: nn.Module) -> dict[str, Tensor]:

@@ -14,7 +14,7 @@ from gan_lightning.callbacks.comparison import Row, held_out, table
 from gan_lightning.callbacks.ema import GeneratorAverage
 from gan_lightning.distributed import on_first
 from gan_lightning.errors import UserError
-from gan_lightning.extractors.base import FeatureExtractor, fingerprint, option
+from gan_lightning.extractors.base import FeatureExtractor, fingerprint
 from gan_lightning.extractors.inception import inception
 from gan_lightning.files import writable
 from gan_lightning.gan import GAN
@@ -102,7 +102,7 @@ class Evaluation(Callback):
         Raises:
             UserError: If weights, real images or a place for their statistics are missing.
         """
-        if stage == "predict" or (stage == "fit" and trainer.limit_val_batches == 0):
+        if stage == "predict" or (stage == "fit" and _is_unscored(trainer)):
             return
         data, module = _data(trainer), _module(pl_module)
         self.judge.prepare(module.image_shape)
@@ -122,6 +122,8 @@ class Evaluation(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Goes on from the lowest FID of a resumed run."""
+        if _is_unscored(trainer):
+            return
         averaged = any(average.decay for average in _averages(trainer))
         self._best.go_on(trainer, self._fid_name(averaged))
 
@@ -143,7 +145,7 @@ class Evaluation(Callback):
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Prints what the scores mean, if that was asked for."""
-        if not self.compare or trainer.limit_val_batches == 0:
+        if not self.compare or _is_unscored(trainer):
             return
         step, rows = self._last
         if step != trainer.global_step:
@@ -157,9 +159,8 @@ class Evaluation(Callback):
         # Every process has the same scores; the reduction only tells Lightning so.
         module.log_dict(scores, logger=False, sync_dist=True)
         step = self._step(trainer)
-        if trainer.is_global_zero and not _is_trial(trainer):
-            for scored in rows:
-                ScoresLog(trainer.default_root_dir).add(step, scored.result.to_dict())
+        if not _is_trial(trainer):
+            on_first(lambda: _record(trainer, step, rows))
         if trainer.state.fn != "fit":
             # Loggers would take this for step 0 of a new run, so it is only printed and appended.
             self._print(trainer, rows)
@@ -178,8 +179,8 @@ class Evaluation(Callback):
         """The generator, and its average if there is one."""
         real = self._real_statistics(trainer, module)
         kinds: list[tuple[str, str, dict[str, Tensor] | None]] = [("", "generator", None)]
-        averages = [average.weights for average in _averages(trainer) if average.weights]
-        kinds += [("ema_", "moving average", weights) for weights in averages]
+        if module.generator_average:
+            kinds.append(("ema_", "moving average", module.generator_average))
         rows = []
         for prefix, title, weights in kinds:
             source = GeneratedImages(module.generator, self.judge.to_generate, module.seed, weights)
@@ -274,9 +275,20 @@ def _origin(module: GAN, weights: dict[str, Tensor]) -> dict[str, Fact]:
     return {"generator_fingerprint": state, "seed": module.seed}
 
 
+def _record(trainer: Trainer, step: int, rows: list[Row]) -> None:
+    """Adds the results to ``scores.jsonl``."""
+    for row in rows:
+        ScoresLog(trainer.default_root_dir).add(step, row.result.to_dict())
+
+
 def _bar(trainer: Trainer, title: str) -> str | None:
     """The title of a progress bar, where Lightning has one too."""
     return f"scoring {title}" if trainer.progress_bar_callback is not None else None
+
+
+def _is_unscored(trainer: Trainer) -> bool:
+    """Whether training is asked for without scores, and with nothing that they need."""
+    return trainer.limit_val_batches == 0
 
 
 def _is_trial(trainer: Trainer) -> bool:
@@ -289,5 +301,5 @@ def _require_writable(folder: Path) -> None:
     if not writable(folder / "statistics.npz") and not any(folder.glob("*.npz")):
         raise UserError(
             f"cannot write the statistics of the real images to {folder}: choose another folder "
-            f"with {option('cache')}"
+            "by `cache`"
         )

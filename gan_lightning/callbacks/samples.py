@@ -2,39 +2,30 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter, Callback
-from PIL import Image
-from torch import Tensor
-from torchvision.utils import make_grid
 
 from gan_lightning.callbacks.intervals import crossed, ends
+from gan_lightning.distributed import on_all, on_first
 from gan_lightning.errors import UserError
 from gan_lightning.files import told, whole
 from gan_lightning.gan import GAN
-from gan_lightning.run_folder import prediction_folder, sample_folder
+from gan_lightning.loggers import log_picture
+from gan_lightning.run_folder import prediction_folder, sample_grid
+from gan_lightning.sampling.pictures import save_grid
 
-
-def save_grid(images: Tensor, path: Path, columns: int) -> None:
-    """Saves uint8 images ``(N, C, H, W)`` as one PNG, small ones enlarged to be seen."""
-    grid = make_grid(images, nrow=columns, padding=1).permute(1, 2, 0).cpu().numpy()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    factor = max(1, 64 // images.shape[-1])
-    picture = Image.fromarray(grid)
-    size = (picture.width * factor, picture.height * factor)
-    with told(path), whole(path) as file:
-        picture.resize(size, Image.Resampling.NEAREST).save(file, format="PNG")
+__all__ = ["SampleGrid", "SavePredictions", "save_grid"]
 
 
 class SampleGrid(Callback):
     """Saves a grid of images of the same latents, again and again, to the run's ``samples/``.
 
-    Each row of a conditional generator's grid is of one class.
+    Beside ``step=....png`` lies ``ema_step=....png``, where a moving average is kept. Each row of a
+    conditional generator's grid is of one class.
 
     Args:
         every_n_steps: Generator updates between two grids; 0 makes one only at the end.
@@ -76,10 +67,15 @@ class SampleGrid(Callback):
             return
         assert isinstance(pl_module, GAN)
         pl_module.require_finite()  # in every process, so that none waits for another
-        if trainer.is_global_zero:
-            path = sample_folder(trainer.default_root_dir) / f"step={self._seen:08d}.png"
-            images = pl_module.sample(self.rows * self.columns, self.seed, self._classes(pl_module))
-            save_grid(images, path, self.columns)
+        for ema in (False, True) if pl_module.generator_average else (False,):
+            on_first(lambda ema=ema: self._save(trainer, pl_module, ema))
+
+    def _save(self, trainer: Trainer, gan: GAN, ema: bool) -> None:
+        """Saves and shows one grid, of the generator or of its moving average."""
+        path = sample_grid(trainer.default_root_dir, self._seen, ema)
+        images = gan.sample(self.rows * self.columns, self.seed, self._classes(gan), ema)
+        save_grid(images, path, self.columns)
+        log_picture(trainer.loggers, "ema_samples" if ema else "samples", path, self._seen)
 
     def _classes(self, gan: GAN) -> list[int] | None:
         known = gan.generator.num_classes
@@ -92,7 +88,7 @@ class SavePredictions(BasePredictionWriter):
     """Writes what ``gan predict`` makes: ``predictions/images.npz``, and a grid of the first 100.
 
     The npz holds ``images``, uint8 ``(N, H, W, C)``, and with classes ``labels``, int64 ``(N,)``,
-    as ``gan evaluate`` reads them.
+    as ``gan evaluate`` reads them. Those of the moving average are in ``ema_images.npz``.
     """
 
     def __init__(self) -> None:
@@ -113,8 +109,13 @@ class SavePredictions(BasePredictionWriter):
         if labels:
             arrays["labels"] = np.concatenate(labels)
         suffix = f"-{trainer.global_rank}" if trainer.world_size > 1 else ""
-        path = folder / f"images{suffix}.npz"
-        with told(path), whole(path) as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]  # no array is called allow_pickle
-        save_grid(images[:100], folder / f"images{suffix}.png", columns=10)
+        name = f"{'ema_' if getattr(pl_module, 'predicts_average', False) else ''}images{suffix}"
+        path = folder / f"{name}.npz"
+
+        def write() -> None:
+            with told(path), whole(path) as file:
+                np.savez(file, **arrays)  # type: ignore[arg-type]  # none is called allow_pickle
+            save_grid(images[:100], folder / f"{name}.png", columns=10)
+
+        on_all(write)
         print(f"Saved {len(images)} images to {folder}")

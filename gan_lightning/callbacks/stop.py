@@ -7,12 +7,12 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.trainer.connectors.signal_connector import _SignalConnector
 from lightning.pytorch.utilities import rank_zero_info
 
 from gan_lightning.callbacks.checkpoints import run_checkpoints
 from gan_lightning.callbacks.intervals import crossed, validates
 from gan_lightning.distributed import in_group
+from gan_lightning.lightning_private import leave_signals_alone
 from gan_lightning.runs.signals import Signals
 from gan_lightning.runs.slurm import asks_to_requeue, requeue
 
@@ -28,18 +28,23 @@ class GracefulStop(Callback):
     Args:
         signals: Who has the signals already; by default they are taken while a run is set up and
             trained, and given back afterwards.
+        go_on: What to do to go on, in which ``{run}`` is the run's folder and ``{checkpoint}`` what
+            was saved.
     """
 
     CHECK_EVERY = 10
 
-    def __init__(self, signals: Signals | None = None) -> None:
+    def __init__(
+        self, signals: Signals | None = None, go_on: str = "fit(ckpt_path='{checkpoint}')"
+    ) -> None:
+        self._go_on = go_on
         self._signals = signals or Signals()
         self._own = signals is None
         self._seen = 0
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Takes the signals over, and keeps Lightning from taking them."""
-        trainer._signal_connector = _Nobody(trainer)
+        leave_signals_alone(trainer)
         if self._own:
             self._signals.__enter__()
 
@@ -68,10 +73,11 @@ class GracefulStop(Callback):
         checkpoints = run_checkpoints(trainer)
         if checkpoints is not None:
             checkpoints.save_now(trainer)
+            saved = checkpoints.last_model_path
+            go_on = self._go_on.format(run=trainer.default_root_dir, checkpoint=saved)
             rank_zero_info(
-                f"\nStopped by a signal after iteration {trainer.global_step}; saved "
-                f"{checkpoints.last_model_path}\nGo on with: gan fit --run "
-                f"{trainer.default_root_dir} --ckpt_path last"
+                f"\nStopped by a signal after iteration {trainer.global_step}; saved {saved}\n"
+                f"Go on with: {go_on}"
             )
         if asks_to_requeue(number) and trainer.is_global_zero:
             rank_zero_info(requeue())
@@ -103,11 +109,3 @@ class GracefulStop(Callback):
         self._signals.release()
         if self._own:
             self._signals.__exit__()
-
-
-class _Nobody(_SignalConnector):
-    """In place of Lightning's own handlers, which save nothing, or half an iteration."""
-
-    def register_signal_handlers(self) -> None:
-        """Leaves the signals to `GracefulStop`."""
-        self.received_sigterm = False

@@ -57,9 +57,10 @@ def require_same_architecture(own: Mapping[str, Tensor], saved: Mapping[str, Ten
     if differing:
         key = differing[0]
         raise UserError(
-            f"--ckpt_path holds another architecture: {key} is {there.get(key, 'absent')} "
+            f"holds another architecture: {key} is {there.get(key, 'absent')} "
             f"there and {here.get(key, 'absent')} here ({len(differing)} tensors differ). "
-            "Use the config of the run that saved it (--run DIR, or --config DIR/config.yaml)"
+            "Use the config of the run that saved it: name that by `run`",
+            "ckpt_path",
         )
 
 

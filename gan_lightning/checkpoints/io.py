@@ -42,7 +42,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                 raise
             raise UserError(
                 f"cannot save the checkpoint {path}: {cause.strerror}. What was saved before is "
-                "intact; make room, then go on with --ckpt_path last"
+                "intact; make room, then go on with `ckpt_path` last"
             ) from error
 
     def load_checkpoint(
@@ -64,7 +64,7 @@ def load(path: str | Path) -> dict[str, Any]:
     """
     fault, checkpoint = _examined(path)
     if fault:
-        raise UserError(f"{path} {fault}; use another checkpoint, such as --ckpt_path last")
+        raise UserError(f"{path} {fault}; use another checkpoint, such as `ckpt_path` last")
     require_format(checkpoint, path)
     content: dict[str, Any] = checkpoint
     return content

@@ -15,10 +15,12 @@ from pathlib import Path
 
 from lightning.pytorch.utilities import rank_zero_info
 
-from gan_lightning.checkpoints.io import damage
+from gan_lightning.checkpoints.finding import checkpoint_path
 from gan_lightning.errors import UserError
 from gan_lightning.files import told
-from gan_lightning.run_folder import BEST, CONFIG, LAST, checkpoint_folder
+from gan_lightning.run_folder import CONFIG, checkpoint_folder
+
+__all__ = ["SUBCOMMANDS", "checkpoint_path", "holds_run", "option", "with_run_folder", "without"]
 
 SUBCOMMANDS = ("fit", "validate", "test", "predict")
 
@@ -77,13 +79,19 @@ def with_run_folder(arguments: Sequence[str]) -> list[str]:
     folder = Path(run).expanduser()
     if folder.exists() and not folder.is_dir():
         raise UserError(f"--run {run} is a file; give the folder of a run, or a new one")
-    complete = _started if subcommand == "fit" else _looked_at
-    return [subcommand, *complete(folder, without(rest, "--run")), f"--run={folder}"]
+    rest = without(rest, "--run")
+    rest = _started(folder, rest) if subcommand == "fit" else _looked_at(folder, rest, subcommand)
+    return [subcommand, *rest, f"--run={folder}"]
 
 
 def _started(folder: Path, rest: list[str]) -> list[str]:
     """The other options of ``gan fit --run FOLDER``."""
     asked = option(rest, "--ckpt_path")
+    if asked is not None and not holds_run(folder) and not _says_what_to_train(rest):
+        raise UserError(
+            f"--run {folder} {_no_run(folder)}, so there is none to go on with; start one with "
+            "--config FILE"
+        )
     if asked == "last" and not any(checkpoint_folder(folder).glob("*.ckpt")):
         rank_zero_info(
             f"--ckpt_path last: {folder} holds no checkpoint yet, so training starts anew"
@@ -97,9 +105,14 @@ def _started(folder: Path, rest: list[str]) -> list[str]:
     return _with_own_config(folder, rest)
 
 
-def _looked_at(folder: Path, rest: list[str]) -> list[str]:
+def _looked_at(folder: Path, rest: list[str], subcommand: str) -> list[str]:
     """The other options of ``gan predict --run FOLDER`` and the like."""
-    if holds_run(folder) and option(rest, "--ckpt_path") is None:
+    if not holds_run(folder) and option(rest, "--ckpt_path") in (None, "last", "best"):
+        raise UserError(
+            f"--run {folder} {_no_run(folder)}, but gan {subcommand} looks at a trained network: "
+            "name its run with --run DIR, or a checkpoint with --ckpt_path FILE"
+        )
+    if option(rest, "--ckpt_path") is None:
         rest = [*rest, "--ckpt_path=last"]
     return _with_own_config(folder, rest)
 
@@ -109,6 +122,15 @@ def _with_own_config(folder: Path, rest: list[str]) -> list[str]:
     if saved.exists() and option(rest, "--config", "-c") is None:
         return [f"--config={saved}", *rest]
     return rest
+
+
+def _no_run(folder: Path) -> str:
+    """What is wrong with a folder that holds no run."""
+    return "holds no run" if folder.exists() else "does not exist"
+
+
+def _says_what_to_train(arguments: Sequence[str]) -> bool:
+    return option(arguments, "--config", "-c", "--data") is not None
 
 
 def holds_run(folder: Path) -> bool:
@@ -153,34 +175,3 @@ def _one_of_many() -> bool:
 def _only_asks(arguments: Sequence[str]) -> bool:
     asking = re.compile(r"-h|--help|--print_config.*|--[\w.]+\.help(=.*)?")
     return any(asking.fullmatch(argument) for argument in arguments)
-
-
-def checkpoint_path(run: str, name: str) -> str:
-    """The path that ``--ckpt_path`` means: a file, or the run's own, ``last`` or ``best``.
-
-    Where the last one is damaged, the newest of those beside it that is not takes its place.
-
-    Raises:
-        UserError: There is no such file, or it is damaged; lists those that the run has.
-    """
-    own = {"last": LAST, "best": BEST}
-    path = checkpoint_folder(run) / own[name] if name in own else Path(name).expanduser()
-    fault = damage(path)
-    if fault is None:
-        return str(path)
-    others = [p for p in _newest_first(checkpoint_folder(run)) if p != path and damage(p) is None]
-    if name == "last" and others:
-        rank_zero_info(
-            f"{path} {fault}; going on from {others[0]} instead, the newest that is whole"
-        )
-        return str(others[0])
-    found = f"there is no file {path}" if fault == "does not exist" else f"{path} {fault}"
-    raise UserError(
-        f"--ckpt_path {name}: {found}. Checkpoints of --run {run}: "
-        f"{', '.join(sorted(p.name for p in others)) or 'none'}"
-    )
-
-
-def _newest_first(folder: Path) -> list[Path]:
-    """The checkpoints of a run, by when they were saved."""
-    return sorted(folder.glob("*.ckpt"), key=lambda path: path.stat().st_mtime_ns, reverse=True)

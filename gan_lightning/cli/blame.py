@@ -27,7 +27,9 @@ def telling_options() -> Iterator[None]:
         mistake = mistake_behind(error)
         if mistake is None:
             raise
-        raise type(mistake)(mistake.as_option(option_behind(error))) from error
+        told = type(mistake)(mistake.as_option(option_behind(error)))
+        told.heard_by = mistake.heard_by
+        raise told from error
 
 
 def mistake_behind(error: BaseException | None) -> UserError | None:
@@ -97,10 +99,15 @@ def _by_identity(objects: Mapping[str, object]) -> dict[int, str]:
     known: dict[int, str] = {}
     for option, thing in objects.items():
         for name in _arguments(thing):
-            part = _attribute(thing, name)
-            known |= {id(part): f"{option}.{name}"} if hasattr(part, "__dict__") else {}
-        known |= {id(thing): option} if hasattr(thing, "__dict__") else {}
-    return known  # not of numbers and strings, which are shared
+            known |= _each(_attribute(thing, name), f"{option}.{name}")
+        known |= _each(thing, option)
+    return known
+
+
+def _each(value: object, option: str) -> dict[int, str]:
+    """An object, or those in a list; not numbers and strings, which are shared."""
+    things = value if isinstance(value, list | tuple) else [value]
+    return {id(thing): option for thing in things if hasattr(thing, "__dict__")}
 
 
 def _arguments(thing: object) -> list[str]:

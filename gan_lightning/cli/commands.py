@@ -9,8 +9,11 @@ from gan_lightning import data as datasets
 from gan_lightning.cli.blame import telling_options
 from gan_lightning.cli.front import sentence
 from gan_lightning.cli.parser import Parser, add_config
+from gan_lightning.cli.sweep import sweep, with_file_named
 from gan_lightning.cli.words import class_first, trusted, untrusting
+from gan_lightning.export.command import export
 from gan_lightning.extractors.train_classifier import train_extractor
+from gan_lightning.sampling.command import sample
 from gan_lightning.scores.evaluate import evaluate
 from gan_lightning.trust import require_kinds, trusting
 
@@ -38,7 +41,13 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "prepare": prepare,
     "evaluate": evaluate,
     "extractor": train_extractor,
+    "sample": sample,
+    "export": export,
+    "sweep": sweep,
 }
+
+POSITIONAL = {"evaluate": "--images", "sample": "--ckpt", "export": "--ckpt"}
+"""What the first argument means where it is no option."""
 
 
 class Call:
@@ -54,10 +63,12 @@ class Call:
 
 
 def run_command(name: str, arguments: Sequence[str]) -> None:
-    """Runs ``gan NAME ARGUMENTS``; the first of them may be the images of ``gan evaluate``."""
+    """Runs ``gan NAME ARGUMENTS``; the first of them may be what `POSITIONAL` says."""
     arguments = list(arguments)
-    if name == "evaluate" and arguments and not arguments[0].startswith("-"):
-        arguments.insert(0, "--images")
+    if name in POSITIONAL and arguments and not arguments[0].startswith("-"):
+        arguments.insert(0, POSITIONAL[name])
+    if name == "sweep":
+        arguments = with_file_named(arguments)
     parser = Parser(prog=f"gan {name}", description=f"{sentence(name)}.")
     add_config(parser)
     parser.add_function_arguments(COMMANDS[name], fail_untyped=False, sub_configs=True)

@@ -16,6 +16,12 @@ COMMANDS = {
     "prepare": "read, crop and check a dataset once for all runs",
     "evaluate": "score anyone's images against a dataset",
     "extractor": "train the classifier that judges images of your own kind",
+    "sample": "make a checkpoint's images: grids, files, interpolations, nearest real ones",
+    "export": "write a checkpoint's generator as safetensors, ONNX or torch.export",
+    "sweep": "make every run of a study on this machine",
+    "find-scale": "find the scales of a norm at which gradients neither vanish nor explode",
+    "compare": "put the scores of runs together, over their seeds",
+    "report": "draw the papers' figures from runs, on one page",
 }
 """Every command in one line."""
 

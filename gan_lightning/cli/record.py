@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from lightning.pytorch.utilities import rank_zero_info
 
 from gan_lightning.checkpoints.compatible import STAMP
 from gan_lightning.cli import resume
-from gan_lightning.errors import UserError
+from gan_lightning.distributed import on_first
+from gan_lightning.errors import TrainingDiverged, UserError, one_line
 from gan_lightning.files import append_line, told, write_whole
 from gan_lightning.run_folder import CONFIG, HISTORY
 
@@ -29,6 +31,7 @@ class RunRecord(SaveConfigCallback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Works out the options as they will be saved."""
+        self._apart = 0.0
         if stage != "fit":
             return
         self._changed: dict[str, tuple[Any, Any]] = {}
@@ -62,6 +65,7 @@ class RunRecord(SaveConfigCallback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Gives the restored optimizers what was changed."""
+        self._began, self._apart = (time.monotonic(), trainer.global_step), 0.0
         for name, optimizer in zip(("generator", "discriminator"), trainer.optimizers, strict=True):
             resume.set_optimizer_options(name, optimizer, self._changed)
         if self._changed:
@@ -69,8 +73,8 @@ class RunRecord(SaveConfigCallback):
 
     def on_train_batch_start(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
         """Writes, once: everything was accepted, and the first iteration is about to be made."""
-        if not self._written and trainer.is_global_zero:
-            self._write(trainer)
+        if not self._written:
+            on_first(lambda: self._write(trainer))
         self._written = True
 
     def _write(self, trainer: Trainer) -> None:
@@ -80,6 +84,38 @@ class RunRecord(SaveConfigCallback):
         with told(run / CONFIG):
             write_whole(run / CONFIG, self._yaml)
         append_line(run / HISTORY, json.dumps(self._entry(trainer)))
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Stops the clock: the time of evaluations is not that of training."""
+        self._apart -= time.monotonic()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Lets it go on."""
+        self._apart += time.monotonic()
+
+    def on_train_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
+        """Says that the run came to its end."""
+        self._end(trainer, "finished")
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Says what ended the run; a full disk is no reason to hide that."""
+        if trainer.state.fn == "fit" and self._written:
+            with suppress(UserError):
+                self._end(trainer, in_a_word(exception))
+
+    def _end(self, trainer: Trainer, why: str) -> None:
+        if trainer.is_global_zero:
+            (then, first), now = self._began, time.monotonic()
+            entry = {
+                "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+                "iteration": trainer.global_step,
+                "ended": why,
+                "iterations": trainer.global_step - first,
+                "seconds": round(now - then - self._apart, 3),
+            }
+            append_line(Path(trainer.default_root_dir, HISTORY), json.dumps(entry))
 
     def _entry(self, trainer: Trainer) -> dict[str, Any]:
         """A line of the history."""
@@ -97,3 +133,18 @@ class RunRecord(SaveConfigCallback):
     ) -> None:
         """Lets the checkpoint carry the options that its weights depend on."""
         checkpoint.setdefault(STAMP, {})["options"] = resume.that_matter(self._options)
+
+
+def in_a_word(error: BaseException) -> str:
+    """What ended a run, for its history.
+
+    >>> in_a_word(TrainingDiverged("the loss is NaN")), in_a_word(SystemExit(143))
+    ('diverged: the loss is NaN', 'stopped: by a signal')
+    >>> in_a_word(RuntimeError("out of memory"))
+    'crashed: RuntimeError: out of memory'
+    """
+    if isinstance(error, TrainingDiverged):
+        return f"diverged: {one_line(error)}"
+    if isinstance(error, SystemExit | KeyboardInterrupt):
+        return "stopped: by a signal"
+    return f"crashed: {type(error).__name__}: {one_line(error)}"

@@ -21,7 +21,7 @@ Options = dict[str, Any]
 HARMLESS = (
     *("config", "run", "ckpt_path", "weights_only", "model.image_shape"),
     *("model.seed", "data.init_args.seed"),  # linked to seed_everything, which is compared
-    *("checkpoints.*", "samples.*", "evaluation.*"),
+    *("checkpoints.*", "samples.*", "evaluation.*", "ema.predict", "diagnostics.*", "advisor.*"),
     *(f"trainer.{key}" for key in ("max_steps", "max_epochs", "max_time", "default_root_dir")),
     *(f"trainer.{key}" for key in ("logger*", "callbacks*", "profiler*", "enable_*", "limit_val*")),
     *(f"trainer.{key}" for key in ("log_every_n_steps", "val_check_interval", "detect_anomaly")),
@@ -40,6 +40,7 @@ FIXED = (
         for end in ("", ".class_path")
     ),
     *(f"model.{norm}{end}" for norm in ("norm", "generator_norm") for end in ("", ".class_path")),
+    *(f"model.{of}initialization{end}" for of in ("", "generator_") for end in ("", ".*")),
 )
 """What a checkpoint has no use for in another form, or what two halves of a run must share."""
 

@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Sequence
 
+from gan_lightning.cli import find_scale
 from gan_lightning.cli.commands import COMMANDS, run_command
 from gan_lightning.cli.training import run
 
@@ -21,7 +22,9 @@ def execute(arguments: Sequence[str], in_process: bool = False) -> None:
         UserError: A mistake of the user's, told as the command line has it.
     """
     _quiet()
-    if arguments[0] in COMMANDS:
+    if arguments[0] == find_scale.NAME:
+        find_scale.find_scale(arguments[1:])
+    elif arguments[0] in COMMANDS:
         run_command(arguments[0], arguments[1:])
     else:
         run(arguments if in_process else None)

@@ -11,10 +11,13 @@ from typing import Any
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins import CheckpointIO
 
 from gan_lightning.callbacks import (
+    Advisor,
     Checkpoints,
+    Diagnostics,
     Evaluation,
     GeneratorAverage,
     GracefulStop,
@@ -24,6 +27,7 @@ from gan_lightning.callbacks import (
 )
 from gan_lightning.callbacks.checkpoints import is_trial
 from gan_lightning.checkpoints.io import AtomicCheckpointIO
+from gan_lightning.cli.agent import as_options
 from gan_lightning.cli.arguments import SUBCOMMANDS, checkpoint_path, option, with_run_folder
 from gan_lightning.cli.blame import mistake_behind, option_behind, telling_options
 from gan_lightning.cli.front import sentence
@@ -36,6 +40,7 @@ from gan_lightning.data import ImageData
 from gan_lightning.defaults import trainer_defaults
 from gan_lightning.errors import UserError, one_line
 from gan_lightning.gan import GAN
+from gan_lightning.loggers import in_run
 from gan_lightning.run_folder import LAST, checkpoint_folder
 from gan_lightning.runs.lock import run_locked
 from gan_lightning.runs.metrics_csv import MetricsCSV
@@ -50,6 +55,9 @@ ABOUT = """{}.
 Files that --config and --run name may build what gan_lightning, torch and Lightning have; whatever
 else they name is imported only with --trust PACKAGE. What you type yourself is trusted.
 """
+
+GO_ON = "gan fit --run {run} --ckpt_path last"
+"""What continues a run that a signal stopped."""
 
 BUILDERS = (ImportError, MisconfigurationException, OSError, TypeError, ValueError)
 """What libraries raise when they are given what they do not take, or are not installed."""
@@ -111,6 +119,8 @@ class GANCommand(LightningCLI):
         parser.add_lightning_class_args(SampleGrid, "samples")
         parser.add_lightning_class_args(GeneratorAverage, "ema")
         parser.add_lightning_class_args(Evaluation, "evaluation")
+        parser.add_lightning_class_args(Diagnostics, "diagnostics")
+        parser.add_lightning_class_args(Advisor, "advisor")
         parser.link_arguments("run", "trainer.default_root_dir")
         parser.link_arguments("seed_everything", "model.seed")
         parser.link_arguments("seed_everything", "data.init_args.seed")
@@ -147,10 +157,17 @@ class GANCommand(LightningCLI):
 
     def instantiate_classes(self) -> None:
         """Builds everything; what libraries refuse is a mistake of the user's."""
+        self.parser.add_instantiator(self._logger, Logger, subclasses=True)
         try:
             super().instantiate_classes()
         except BUILDERS as error:
             raise _refused(error) from error
+
+    def _logger(self, made: type[Logger], *args: Any, **kwargs: Any) -> Logger | None:
+        """A logger of a run that trains; what only looks at a run leaves nothing in it."""
+        if self.subcommand != "fit":
+            return None
+        return in_run(Path(self._get(self.config, "run")), made, kwargs)
 
     def _run_subcommand(self, subcommand: str) -> None:
         """Trains in a folder that is this process's alone; looks into any."""
@@ -232,7 +249,10 @@ def _is_logger(value: object) -> bool:
     return value is not None and not isinstance(value, bool)
 
 
-BUILT = ("model", "data", "checkpoints", "samples", "ema", "evaluation")
+BUILT = (
+    *("model", "data", "checkpoints", "samples", "ema", "evaluation"),
+    *("diagnostics", "advisor"),
+)
 """The options that objects are built of which go on to find mistakes when they run."""
 
 
@@ -254,38 +274,46 @@ def run(args: Sequence[str] | None = None) -> GANCommand:
         UserError: A mistake of the user's.
     """
     with Signals() as signals, telling_options():
-        arguments = with_run_folder(sys.argv[1:] if args is None else args)
+        arguments = with_run_folder(as_options(sys.argv[1:] if args is None else args))
         if args is None:
             # Also for the processes that a distributed strategy starts with these arguments.
             sys.argv[1:] = arguments
         try:
-            return _command(signals, arguments)
+            return command(signals, arguments)
         finally:
             _leave_no_empty_folder(arguments)
 
 
-def _command(signals: Signals, arguments: Sequence[str]) -> GANCommand:
-    """Parses the arguments and runs the subcommand."""
-    command = next(iter(arguments), "")
-    if command not in SUBCOMMANDS:
-        raise UserError(f"{command!r} is not one of {', '.join(SUBCOMMANDS)}")
+def command(
+    signals: Signals, arguments: Sequence[str], kind: type[GANCommand] = GANCommand
+) -> GANCommand:
+    """Parses the arguments and runs the subcommand.
+
+    Args:
+        signals: Who takes them.
+        arguments: A subcommand and its options, complete.
+        kind: What is made of them.
+    """
+    name = next(iter(arguments), "")
+    if name not in SUBCOMMANDS:
+        raise UserError(f"{name!r} is not one of {', '.join(SUBCOMMANDS)}")
     refuse_other_seeds(arguments)
     packages = trusted(arguments)
-    usage = {"usage": USAGE.format(command), "description": ABOUT.format(sentence(command))}
-    callbacks = [GracefulStop(signals), SavePredictions()]
+    usage = {"usage": USAGE.format(name), "description": ABOUT.format(sentence(name))}
+    callbacks = [GracefulStop(signals, GO_ON), SavePredictions()]
     with trusting(packages):
-        return GANCommand(
+        return kind(
             GAN,
             ImageData,
             subclass_mode_data=True,
             parser_class=Parser,
-            parser_kwargs={command: usage},
+            parser_kwargs={name: usage},
             trainer_defaults=trainer_defaults(callbacks=callbacks),
             seed_everything_default=0,
             save_config_callback=RunRecord,
             auto_configure_optimizers=False,
             args=[*arguments[:1], *class_first(untrusting(arguments[1:]))],
-            only=command,
+            only=name,
             trust=packages,
         )
 

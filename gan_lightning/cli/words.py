@@ -10,7 +10,19 @@ import yaml
 from gan_lightning.errors import UserError
 
 TRUST = "--trust"
-PLACES = ("config", "run", "ckpt_path", "root", "prepared_root", "out", "images", "cache", "real")
+PLACES = (
+    "file",
+    "config",
+    "run",
+    "ckpt_path",
+    "ckpt",
+    "root",
+    "prepared_root",
+    "out",
+    "images",
+    "cache",
+    "real",
+)
 """Options whose values are files and folders, never import paths."""
 
 _IMPORT_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")

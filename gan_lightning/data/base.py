@@ -5,31 +5,19 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
-from lightning.pytorch import LightningDataModule, Trainer
+from lightning.pytorch import LightningDataModule
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gan_lightning.data.loading import (
-    DeviceCache,
-    Elements,
-    HostImages,
-    Picker,
-    PickLoader,
-    Picks,
-    PixelLoader,
-    Pixels,
-    Spans,
-    leave_signals_to_the_trainer,
-    to_batch,
-)
+from gan_lightning.data.feeding import training_loader
+from gan_lightning.data.loading import DeviceCache, Elements, Picks, Pixels, to_batch
 from gan_lightning.data.preparation.preparing import prepare
 from gan_lightning.data.preparation.source import UNSTATED, Source
 from gan_lightning.data.prepared import Prepared, open_prepared, refusal
-from gan_lightning.data.sampling import Draw, Epochs, Replacement, Subset, members
 from gan_lightning.errors import UserError
 
 Split = Literal["train", "test"]
@@ -117,8 +105,9 @@ class ImageData(LightningDataModule, ABC):
         self.at_least("num_predict", num_predict, 1)
         if download and not self.downloadable:
             raise UserError(
-                f"--data.download true: {type(self).__name__} cannot be downloaded. Leave the "
-                "option out, and let --data.root hold the images."
+                f"true: {type(self).__name__} cannot be downloaded. Leave the option out, and let "
+                "`root` hold the images.",
+                "download",
             )
         self.name = type(self).__name__
         self.root = Path(root)
@@ -174,6 +163,10 @@ class ImageData(LightningDataModule, ABC):
         """Returns the folder of a prepared split."""
         return self.prepared_root / PREPARED / self.name / split
 
+    def place(self, split: Split) -> tuple[str, Path]:
+        """Returns the argument that says where a split's images are, and its value."""
+        return "root", self.root
+
     def belongs_on_disk(self, split: Split) -> bool:
         """Says whether a split is to be prepared; held-out images are, if they are there."""
         return bool(split == "train" or self.files(split) or self.prepared_folder(split).exists())
@@ -192,14 +185,16 @@ class ImageData(LightningDataModule, ABC):
         count, limit = len(self.opened("train").images), self.limit
         if limit is not None and limit > count:
             raise UserError(
-                f"--data.limit {limit} is more than the {count} images of {self.name}. Choose at "
-                f"most {count}, or leave it out."
+                f"{limit} is more than the {count} images of {self.name}. Choose at most {count}, "
+                "or leave it out.",
+                "limit",
             )
         count = limit or count
         if count < self.batch_size:
             raise UserError(
-                f"--data.batch_size {self.batch_size} is more than the {count} images of "
-                f"{self.name}{' that limit leaves' if limit else ''}. Choose at most {count}."
+                f"{self.batch_size} is more than the {count} images of {self.name}"
+                f"{' that limit leaves' if limit else ''}. Choose at most {count}.",
+                "batch_size",
             )
 
     def images(self, split: Split = "train") -> NDArray[np.uint8]:
@@ -227,7 +222,7 @@ class ImageData(LightningDataModule, ABC):
         """
         if split not in self.splits:
             raise UserError(
-                f"--data {self.name} has no {split} split, only {', '.join(self.splits)}. "
+                f"the dataset {self.name} has no {split} split, only {', '.join(self.splits)}. "
                 "Choose a dataset that has one."
             )
         if split not in self._splits_open:
@@ -248,8 +243,9 @@ class ImageData(LightningDataModule, ABC):
             prepared.labels = None
         elif split == "train" and prepared.classes != self.num_classes:
             raise UserError(
-                f"--data.num_classes {self.num_classes} does not match the {prepared.classes} "
-                f"classes in {folder}. Set it to that number, or leave it out."
+                f"{self.num_classes} does not match the {prepared.classes} classes in {folder}. "
+                "Set it to that number, or leave it out.",
+                "num_classes",
             )
         return prepared
 
@@ -257,70 +253,9 @@ class ImageData(LightningDataModule, ABC):
 
     def train_dataloader(self) -> Iterable[Picks | Pixels]:
         """Returns the rest of the run as one epoch, from the trainer's position on."""
-        trainer = self._trainer()
-        spans = self._spans(trainer)
-        picker = self._picker(trainer)
-        device = trainer.strategy.root_device
-        prepared = self.opened("train")
-        if self._fits(prepared, device):
-            self._cache = self._load_cache(prepared, device)
-            return PickLoader(spans, picker)
-        return PixelLoader(
-            HostImages(prepared, picker),
-            sampler=spans,
-            batch_size=None,
-            num_workers=self.num_workers,
-            pin_memory=device.type == "cuda",
-            persistent_workers=self.num_workers > 0,
-            worker_init_fn=leave_signals_to_the_trainer,
-        )
-
-    def _trainer(self) -> Trainer:
         assert self.trainer is not None, "training batches are addressed by a trainer's position"
-        if self.trainer.max_steps <= 0:
-            raise UserError(
-                f"--trainer.max_steps {self.trainer.max_steps}: training needs a number of "
-                "generator updates. Set --trainer.max_steps to at least 1."
-            )
-        return self.trainer
-
-    def _spans(self, trainer: Trainer) -> Spans:
-        step = getattr(trainer.lightning_module, "iterations_per_batch", 1)
-        done = trainer.fit_loop.epoch_loop.batch_progress.current.ready
-        return Spans(trainer.global_step, trainer.max_steps, step, done)
-
-    def _picker(self, trainer: Trainer) -> Picker:
-        module: Any = trainer.lightning_module
-        size = module.n_dis * self.batch_size
-        rank = trainer.global_rank
-        return Picker(self._draw(trainer, size), size, self.seed, rank, self.flip)
-
-    def _draw(self, trainer: Trainer, size: int) -> Draw:
-        every, rank = len(self.opened("train").images), trainer.global_rank
-        count = self.limit or every
-        draw: Draw = Replacement(count, size, self.seed, rank)
-        if self.sampling == "epoch":
-            draw = Epochs(count, size, self.seed, rank, trainer.world_size)
-        if self.limit is None:
-            return draw
-        return Subset(draw, members(every, self.limit, self.limit_seed))
-
-    def _fits(self, prepared: Prepared, device: torch.device) -> bool:
-        if self.device_cache != "auto":
-            return self.device_cache == "always"
-        budget = self.device_cache_gib * 2**30
-        if device.type == "cuda":
-            budget = min(budget, torch.cuda.mem_get_info(device)[0] / 2)
-        return prepared.images.nbytes <= budget
-
-    def _load_cache(self, prepared: Prepared, device: torch.device) -> DeviceCache:
-        try:
-            return DeviceCache.load(prepared, device)
-        except (torch.OutOfMemoryError, MemoryError, OSError) as error:
-            raise UserError(
-                f"--data.device_cache {self.device_cache}: the {prepared.images.nbytes / 2**30:.1f}"
-                f" GiB of {self.name} do not fit on {device}. Use --data.device_cache never."
-            ) from error
+        loader, self._cache = training_loader(self, self.trainer)
+        return loader
 
     def on_after_batch_transfer(self, batch: object, dataloader_idx: int) -> object:
         """Turns picks and bytes into a Batch, on the device."""

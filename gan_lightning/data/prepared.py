@@ -55,6 +55,17 @@ class Manifest:
     class_names: tuple[str, ...] | None = None
     skipped: dict[str, str] = field(default_factory=dict)
 
+    def _require_kinds(self) -> None:
+        """Raises `TypeError` unless every value is of the kind it should be."""
+        words = (self.dataset, self.split, self.preprocessing, self.source, self.sha256)
+        numbers = (self.bytes, *self.shape)
+        if not all(isinstance(word, str) for word in words):
+            raise TypeError("names and checksums are text")
+        if not all(type(number) is int for number in numbers) or len(self.shape) != 4:
+            raise TypeError("sizes are integers")
+        if not isinstance(self.labels_sha256, str | None) or not isinstance(self.skipped, dict):
+            raise TypeError("labels_sha256 is text, skipped a mapping")
+
     def dumps(self) -> str:
         """Returns the manifest as JSON."""
         return json.dumps(asdict(self), indent=1) + "\n"
@@ -72,7 +83,9 @@ class Manifest:
             values["shape"] = tuple(values["shape"])
             names = values.get("class_names")
             values["class_names"] = None if names is None else tuple(map(str, names))
-            return cls(**values)
+            manifest = cls(**values)
+            manifest._require_kinds()
+            return manifest
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise refusal(path, f"is not a manifest of prepared images ({error})") from error
 
@@ -81,7 +94,7 @@ def refusal(path: Path, problem: str) -> UserError:
     """Returns the error for something prepared that must not be trained on."""
     folder = path if path.is_dir() else path.parent
     return UserError(
-        f"{path} {problem}. It is neither used nor replaced. Run `gan prepare` with --again true "
+        f"{path} {problem}. It is neither used nor replaced. Run `gan prepare` with `again` true "
         f"to prepare it again, or move or delete the folder {folder}."
     )
 
@@ -186,12 +199,17 @@ def open_prepared(folder: Path, dataset: str, split: str, preprocessing: str) ->
         found = getattr(manifest, key)
         if found != value:
             raise refusal(folder / MANIFEST, f"has {key} {found!r}, where {value!r} is wanted")
-    images = _mapped(folder / IMAGES, manifest)
+    images = mapped(folder / IMAGES, manifest)
     labels, path = _labels(folder, manifest), folder / IMAGES
     return Prepared(images, labels, _fingerprint(manifest), path, manifest.class_names)
 
 
-def _mapped(path: Path, manifest: Manifest) -> NDArray[np.uint8]:
+def mapped(path: Path, manifest: Manifest) -> NDArray[np.uint8]:
+    """Memory-maps the images' file of a manifest.
+
+    Raises:
+        UserError: When it is not what the manifest says.
+    """
     try:
         size = path.stat().st_size
         if size != manifest.bytes:

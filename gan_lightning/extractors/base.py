@@ -98,15 +98,5 @@ def require_shape(name: str, image_shape: tuple[int, int, int], wanted: tuple[in
     asked, given = (" x ".join(map(str, shape)) for shape in (wanted, image_shape))
     raise UserError(
         f"extractor {name} judges {asked} images (channels x height x width), but these are "
-        f"{given}. Choose another one with {option('extractor')}, or train one on such images with "
-        "`gan extractor`"
+        f"{given}. Choose another extractor, or train one on such images with `gan extractor`"
     )
-
-
-def option(argument: str) -> str:
-    """Names an option as the user of `gan fit`, `validate` and `test` types it.
-
-    >>> option("cache")
-    '--evaluation.cache'
-    """
-    return f"--evaluation.{argument}"

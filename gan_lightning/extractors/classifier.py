@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gan_lightning.errors import UserError
-from gan_lightning.extractors.base import FeatureExtractor, fingerprint, option, require_shape
+from gan_lightning.extractors.base import FeatureExtractor, fingerprint, require_shape
 from gan_lightning.files import write_whole
 
 if TYPE_CHECKING:
@@ -189,8 +189,9 @@ def _facts(path: Path) -> Mapping[str, Any]:
 
     if not path.is_file():
         raise UserError(
-            f"{option('extractor.weights')} {path} is no file: train a classifier with "
-            "`gan extractor`, or choose another extractor"
+            f"{path} is no file: train a classifier with `gan extractor`, or choose another "
+            "extractor",
+            "weights",
         )
     try:
         with safe_open(path, framework="pt") as file:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from gan_lightning.errors import UserError
 from gan_lightning.extractors import weights as files
-from gan_lightning.extractors.base import FeatureExtractor, file_sha256, option
+from gan_lightning.extractors.base import FeatureExtractor, file_sha256
 from gan_lightning.extractors.resizing import pillow
 
 URL = "https://dl.fbaipublicfiles.com/dinov2/dinov2_vitl14/dinov2_vitl14_pretrain.pth"
@@ -71,7 +71,7 @@ class dinov2(FeatureExtractor):
         if image_shape[0] != 3:
             raise UserError(
                 f"extractor dinov2 judges RGB images, but these have {image_shape[0]} channel(s). "
-                f"Choose another one with {option('extractor')}"
+                "Choose another extractor"
             )
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -179,5 +179,5 @@ def _of_size(state: Mapping[str, Tensor]) -> VisionTransformer:
 def _remedy() -> str:
     return (
         f"Fetch {URL} on a machine with a network and put it to {files.default_path(URL)}, or name "
-        f"the file with {option('extractor')} dinov2 {option('extractor.weights')} FILE"
+        "the file by `weights`"
     )

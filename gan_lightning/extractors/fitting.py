@@ -142,7 +142,7 @@ def varied(images: Tensor, shift: int, flip: bool, rng: np.random.Generator) -> 
 def _require_finite(tensor: Tensor, step: int, lr: float) -> None:
     if not tensor.isfinite().all():
         raise UserError(
-            f"training diverged by step {step}, so nothing is saved: choose a --lr below {lr}"
+            f"training diverged by step {step}, so nothing is saved: choose an `lr` below {lr}"
         )
 
 

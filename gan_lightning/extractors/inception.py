@@ -14,7 +14,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from gan_lightning.errors import UserError
 from gan_lightning.extractors import weights as files
-from gan_lightning.extractors.base import FeatureExtractor, file_sha256, option
+from gan_lightning.extractors.base import FeatureExtractor, file_sha256
 from gan_lightning.extractors.resizing import clean, tf1
 
 URL = (
@@ -85,8 +85,8 @@ class inception(FeatureExtractor):
         if image_shape[0] != 3:
             raise UserError(
                 f"extractor {self.name} judges RGB images, but these have {image_shape[0]} "
-                f"channel(s). Choose another one with {option('extractor')}, or train one on such "
-                "images with `gan extractor`"
+                "channel(s). Choose another extractor, or train one on such images with "
+                "`gan extractor`"
             )
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -180,10 +180,9 @@ def default_path() -> Path:
 def _remedy() -> str:
     return (
         f"Fetch {URL} on a machine with a network and put it to {default_path()}, or name the file "
-        f"with {option('extractor')} inception {option('extractor.weights')} FILE. Without it: "
-        f"{option('extractor')} digits (for the bundled digits), or {option('extractor')} "
-        "classifier with weights that `gan extractor` made from your own labelled images, or, in "
-        "`gan fit`, no scores: --trainer.limit_val_batches 0"
+        "by `weights`. Without it: another extractor, which is digits (for the bundled digits) or "
+        "classifier with weights that `gan extractor` made from your own labelled images; or, in "
+        "`gan fit`, no scores: `trainer.limit_val_batches` 0"
     )
 
 

@@ -149,9 +149,10 @@ def _divided(data: ImageData, share: float, seed: int) -> tuple[Labelled, Labell
     classes = 0 if labels is None else len(np.unique(labels))
     if labels is None or classes < 2:
         raise UserError(
-            f"--data {data.name} has {classes} classes, but a classifier needs 2 or more: "
-            "give labelled images, such as a folder with one subfolder per class and their number "
-            "as --data.num_classes"
+            f"{data.name} has {classes} classes, but a classifier needs 2 or more: give labelled "
+            "images, such as a folder with one subfolder per class and their number as "
+            "`data.num_classes`",
+            "data",
         )
     tested = _tested(data)
     if tested is not None:

@@ -36,7 +36,7 @@ def found(given: str | None, url: str, sha256: str | None, remedy: str) -> Path:
     if path.is_file():
         return path
     if given is not None:
-        raise UserError(f"the weights {path} are no file. {remedy}")
+        raise UserError(f"{path} is no file. {remedy}", "weights")
     _download(url, path, sha256, remedy)
     return path
 

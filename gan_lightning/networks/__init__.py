@@ -16,22 +16,35 @@ from gan_lightning.networks.conditional import (
     ProjectionCNNDiscriminator,
 )
 from gan_lightning.networks.mnist import MNISTDiscriminator, MNISTGenerator
+from gan_lightning.networks.resnet import ResNetDiscriminator, ResNetGenerator
+from gan_lightning.networks.resnet_conditional import (
+    AuxiliaryResNetDiscriminator,
+    ConcatResNetDiscriminator,
+    ConditionalResNetGenerator,
+    ProjectionResNetDiscriminator,
+)
 
 __all__ = [
     "AutoencoderDiscriminator",
     "AuxiliaryCNNDiscriminator",
+    "AuxiliaryResNetDiscriminator",
     "CNNDiscriminator",
     "CNNGenerator",
     "Coded",
     "CodedAutoencoderDiscriminator",
     "ConcatCNNDiscriminator",
+    "ConcatResNetDiscriminator",
     "ConditionalBatchNorm2d",
     "ConditionalCNNGenerator",
+    "ConditionalResNetGenerator",
     "DecoderGenerator",
     "Generator",
     "Judgement",
     "MNISTDiscriminator",
     "MNISTGenerator",
     "ProjectionCNNDiscriminator",
+    "ProjectionResNetDiscriminator",
+    "ResNetDiscriminator",
+    "ResNetGenerator",
     "SigmoidDecoderGenerator",
 ]

@@ -24,6 +24,18 @@ def _check(image_shape: tuple[int, int, int], width: int) -> None:
         raise UserError(f"must be >= 1, got {width}", "width")
 
 
+def _last_width(width: int, relative: float) -> int:
+    """Channels of the last feature map."""
+    channels = round(8 * width * relative) if 0 < relative < 1e6 else 0
+    if channels < 1:
+        raise UserError(
+            f"must be a number > 0 that leaves at least one of {8 * width} channels, got "
+            f"{relative}",
+            "last_width",
+        )
+    return channels
+
+
 class CNNGenerator(Generator):
     """Linear, then three deconvolutions that double the size, then a convolution and tanh.
 
@@ -70,26 +82,31 @@ class CNNDiscriminator(nn.Module):
         image_shape: ``(channels, height, width)``; both sides multiples of 8.
         width: Channels of the first layer; the later ones have up to 8 times as many. 64 in both
             papers.
+        last_width: Channels of the seventh convolution, relative to ``8 * width``: the "relative
+            size" of SNGAN Fig. 4.
         slope: Of the activations where they are negative; 0 makes them ReLUs (BSSN App. I).
     """
 
     def __init__(
-        self, image_shape: tuple[int, int, int], width: int = 64, slope: float = 0.1
+        self,
+        image_shape: tuple[int, int, int],
+        width: int = 64,
+        last_width: float = 1.0,
+        slope: float = 0.1,
     ) -> None:
         super().__init__()
         _check(image_shape, width)
         channels, height, wide = image_shape
+        last = _last_width(width, last_width)
         layers: list[nn.Module] = []
         before = channels
-        for after, stride in ((1, 1), (1, 2), (2, 1), (2, 2), (4, 1), (4, 2), (8, 1)):
+        widths = [width, width, 2 * width, 2 * width, 4 * width, 4 * width, last]
+        for after, stride in zip(widths, (1, 2, 1, 2, 1, 2, 1), strict=True):
             kernel = 3 if stride == 1 else 4
-            layers += [
-                nn.Conv2d(before, after * width, kernel, stride, padding=1),
-                nn.LeakyReLU(slope),
-            ]
-            before = after * width
+            layers += [nn.Conv2d(before, after, kernel, stride, padding=1), nn.LeakyReLU(slope)]
+            before = after
         self.features = nn.Sequential(*layers)
-        self.linear = nn.Linear(8 * width * (height // 8) * (wide // 8), 1)
+        self.linear = nn.Linear(last * (height // 8) * (wide // 8), 1)
         for module in self.features:
             if isinstance(module, nn.Conv2d):
                 # TensorFlow's truncated normal, of BSSN's code, cuts at two standard deviations.

@@ -21,11 +21,12 @@ class ConditionalBatchNorm2d(nn.Module):
     Args:
         num_features: Number of channels.
         num_classes: Number of classes.
+        eps: Added to the variance.
     """
 
-    def __init__(self, num_features: int, num_classes: int) -> None:
+    def __init__(self, num_features: int, num_classes: int, eps: float = 1e-5) -> None:
         super().__init__()
-        self.norm = nn.BatchNorm2d(num_features, affine=False)
+        self.norm = nn.BatchNorm2d(num_features, eps, affine=False)
         self.gain = nn.Parameter(torch.ones(num_classes, num_features))
         self.offset = nn.Parameter(torch.zeros(num_classes, num_features))
 

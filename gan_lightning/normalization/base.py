@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from gan_lightning.errors import UserError
 from gan_lightning.normalization.operators import CONVOLUTIONS, DECONVOLUTIONS
@@ -57,6 +58,15 @@ class Projection(nn.Module, ABC):
     @abstractmethod
     def project_(self, weight: Tensor) -> None:
         """Changes the weight in place, without reading the device."""
+
+
+def require_bare(layer: nn.Module, norm: Normalization) -> None:
+    """Raises `UserError` if a layer's weight is a function of something already."""
+    if parametrize.is_parametrized(layer, "weight"):
+        raise UserError(
+            f"norm {type(norm).__name__} finds a {type(layer).__name__} whose weight is "
+            "parametrized already; a norm such as gamma goes over it, not under it"
+        )
 
 
 def normalize_(network: nn.Module, norm: Norm, *inputs: Tensor) -> nn.Module:

@@ -7,6 +7,7 @@ from torch.nn.utils import parametrize
 
 from gan_lightning.errors import UserError
 from gan_lightning.normalization.base import LAYERS, Norm, Normalization
+from gan_lightning.normalization.outputs import OutputNormalization
 from gan_lightning.normalization.spectral import sn
 
 
@@ -29,15 +30,27 @@ class Gain(nn.Module):
 class gamma(Normalization):
     """A trainable gain per layer over another normalization (SNGAN App. E; "diff" in BSSN App. O).
 
-    ``gamma * norm(W)``, with gamma 1 at the start, for every layer but the output layer; as in
-    BSSN's code, gamma multiplies the bias as well. Nothing bounds gamma or the slope of the
-    network: the papers train it with the Wasserstein loss and a gradient penalty of 10.
+    ``gamma * norm(W)``, with gamma 1 at the start, for every layer, the last linear one included;
+    as in BSSN's code, gamma multiplies the bias as well (SNGAN's equation has the weight alone).
+    Nothing bounds gamma or the slope of the network: the papers train it with the Wasserstein loss
+    and a gradient penalty of 10.
 
     Args:
         over: What normalizes the weight that gamma multiplies.
     """
 
     def __init__(self, over: Normalization = sn()) -> None:
+        if isinstance(over, OutputNormalization | gamma):
+            reason = (
+                "a gain of the weights changes nothing before it"
+                if isinstance(over, OutputNormalization)
+                else "one gain is enough"
+            )
+            raise UserError(
+                f"is {type(over).__name__}, but {reason}; choose a norm of the weights, such as "
+                "sn, bsn or wn",
+                "over",
+            )
         self.over = over
 
     def __call__(self, layer: nn.Module) -> nn.Module:
@@ -81,8 +94,7 @@ def _with_gain(layer: nn.Module, gain: Gain) -> nn.Module:
             "norm gamma goes over a norm of the weights, such as sn or bsn, not over one that "
             f"replaces a layer by a {type(layer).__name__}"
         )
-    if not layer.is_output:
-        parametrize.register_parametrization(layer, "weight", gain)
-        if getattr(layer, "bias", None) is not None:
-            parametrize.register_parametrization(layer, "bias", gain)
+    parametrize.register_parametrization(layer, "weight", gain)
+    if getattr(layer, "bias", None) is not None:
+        parametrize.register_parametrization(layer, "bias", gain)
     return layer

@@ -51,7 +51,8 @@ class Unfolding(Operator):
     def __init__(self, axis: int) -> None:
         self.axis = axis
 
-    def _matrix(self, weight: Tensor) -> Tensor:
+    def matrix(self, weight: Tensor) -> Tensor:
+        """The kernel unfolded."""
         weight = weight.movedim(1, -1)  # (O, I, kh, kw) -> (O, kh, kw, I)
         if self.axis == 0:
             return weight.reshape(weight.shape[0], -1)
@@ -59,19 +60,29 @@ class Unfolding(Operator):
 
     def forward(self, weight: Tensor, v: Tensor, out: Tensor | None = None) -> Tensor:
         """Matrix times vector."""
-        return torch.mv(self._matrix(weight), v, out=out)
+        return torch.mv(self.matrix(weight), v, out=out)
 
     def adjoint(self, weight: Tensor, u: Tensor, out: Tensor | None = None) -> Tensor:
         """Transposed matrix times vector."""
-        return torch.mv(self._matrix(weight).t(), u, out=out)
+        return torch.mv(self.matrix(weight).t(), u, out=out)
 
     def add_gradient_(self, out: Tensor, u: Tensor, v: Tensor, factor: float) -> None:
         """Adds the outer product u v^T, folded back into the kernel's shape."""
-        self._matrix(out).addr_(u, v, alpha=factor)
+        self.matrix(out).addr_(u, v, alpha=factor)
 
     def left(self, weight: Tensor) -> Tensor:
         """Gaussian, one entry a row."""
         return torch.randn(weight.shape[self.axis], dtype=weight.dtype, device=weight.device)
+
+
+def rows_out(layer: nn.Module) -> Unfolding:
+    """A layer's weight as the matrix with a row for each output: c_out, or the classes' vectors."""
+    return Unfolding(1 if isinstance(layer, DECONVOLUTIONS) else 0)
+
+
+def rows_in(layer: nn.Module) -> Unfolding:
+    """The matrix with a row for each input channel."""
+    return Unfolding(0 if isinstance(layer, DECONVOLUTIONS) else 1)
 
 
 class Convolution(Operator):

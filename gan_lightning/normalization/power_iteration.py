@@ -8,24 +8,19 @@ The life of a spectrally normalized weight W in training:
 3. The optimizer changes W. `PowerIteration.iterate_` makes one power iteration and forms the
    normalized weight of the new W.
 
-Nothing else moves u and v: not a forward pass, not evaluation, not a generator update. W changed
-in another way is noticed (a loaded checkpoint and surgery in place by its version counter,
-`vector_to_parameters` and ``weight.data = ...`` by its address), and until the next refresh each
-pass normalizes it anew. Only surgery in place through ``weight.data`` (``weight.data.mul_(2)``)
-leaves no trace: call `gan_lightning.normalization.refresh_` after it.
+Nothing else moves u and v: not a forward pass, not evaluation, not a generator update. What happens
+when W is changed in another way: `gan_lightning.normalization.shared`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrize import ParametrizationList
 
 from gan_lightning.normalization.operators import Operator
+from gan_lightning.normalization.shared import SharedWeight, shared_weights, without_autocast
 
 TINY = 1e-38
 """Added to every entry of u and v before they are divided by their norms.
@@ -42,7 +37,7 @@ INITIAL_ITERATIONS = 15
 """Power iterations at construction, so that the first forward pass is normalized (as torch's)."""
 
 
-class SpectralNorm(nn.Module):
+class SpectralNorm(SharedWeight):
     """The parametrization ``W -> scale * W / mean_k sigma_k(W)``.
 
     sigma_k(W) = u_k^T A_k(W) v_k estimates the largest singular value of operator A_k
@@ -57,20 +52,17 @@ class SpectralNorm(nn.Module):
         u0, v0, u1, v1, ...: Buffers; left and right singular vector estimates of each operator.
     """
 
-    normalized: Tensor
     gain: Tensor
 
     def __init__(self, weight: Tensor, operators: Sequence[Operator], scale: float = 1.0) -> None:
-        super().__init__()
+        super().__init__(weight)
         self.operators = tuple(operators)
         self.scale = scale
         for k, operator in enumerate(self.operators):
             u = operator.left(weight)
             self.register_buffer(f"u{k}", u)
             self.register_buffer(f"v{k}", operator.adjoint(weight.detach(), u))
-        self.register_buffer("normalized", torch.empty_like(weight), persistent=False)
         self.register_buffer("gain", weight.new_empty(()), persistent=False)
-        self._mark: _Mark | None = None
         iteration = PowerIteration([(self, weight)])
         for _ in range(INITIAL_ITERATIONS):
             iteration.iterate_()
@@ -94,90 +86,25 @@ class SpectralNorm(nn.Module):
         with without_autocast(weight):
             return weight * (self.scale / self.sigma(weight))
 
-    def forward(self, weight: Tensor) -> Tensor:
-        """Returns the normalized weight, the shared one if ``weight`` is the version it is of."""
-        # Compilers cannot follow the mark: to them the definition is a function like any other.
-        if torch.compiler.is_compiling() or self._mark is None or not self._mark.holds(weight):
-            return self.definition(weight)
-        vectors = [x for _, u, v in self.vectors() for x in (u, v)]
-        shared: Tensor = _Shared.apply(weight, self, self.normalized, self.gain, *vectors)
-        return shared
+    def context(self) -> tuple[Tensor, ...]:
+        """The gain, then each u and v."""
+        return self.gain, *(x for _, u, v in self.vectors() for x in (u, v))
 
-    def mark_current(self, weight: Tensor) -> None:
-        """Declares `normalized` to be that of ``weight`` as it is now."""
-        self._mark = None if weight.is_inference() else _Mark(weight, self.normalized)
+    def gradient(self, grad: Tensor, normalized: Tensor, *context: Tensor) -> Tensor:
+        """SNGAN Eq. 12, u and v constant.
 
-    def _apply(self, *args: Any, **kwargs: Any) -> SpectralNorm:
-        # .to() and .double() change W without touching its version counter.
-        self._mark = None
-        super()._apply(*args, **kwargs)  # type: ignore[no-untyped-call]  # torch does not type it
-        return self
+        With gain = scale / sigma, N = gain * W and G the gradient of N,
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Leaves the mark out of copies, whose tensors count their versions anew."""
-        return {**self.__dict__, "_mark": None}
-
-
-class _Mark:
-    """Which state of a weight the shared normalized weight belongs to."""
-
-    def __init__(self, weight: Tensor, normalized: Tensor) -> None:
-        self.weight, self.normalized = weight, normalized
-        self.state = self._state()
-
-    def _state(self) -> tuple[int, int, int]:
-        # The normalized weight is what `layer.weight` hands out: somebody may change it in place.
-        return self.weight._version, self.weight.data_ptr(), self.normalized._version
-
-    def holds(self, weight: Tensor) -> bool:
-        return weight is self.weight and self._state() == self.state
-
-
-class _Shared(torch.autograd.Function):
-    """Passes on the normalized weight formed before; its backward is SNGAN Eq. 12.
-
-    With gain = scale / sigma and G the gradient of the normalized weight N = gain * W,
-
-        dL/dW = gain * (G - <G, N> / scale * d sigma/dW).
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any,  # noqa: ANN401 (torch's context has no public type)
-        weight: Tensor,
-        module: SpectralNorm,
-        normalized: Tensor,
-        gain: Tensor,
-        *vectors: Tensor,
-    ) -> Tensor:
-        ctx.module = module
-        ctx.save_for_backward(weight, normalized, gain, *vectors)
-        return normalized.detach()
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401 (as above)
-        weight, normalized, gain, *vectors = ctx.saved_tensors  # raises if one has changed
-        module: SpectralNorm = ctx.module
-        nothing = (None,) * (3 + len(vectors))
-        if torch.is_grad_enabled():  # a gradient of this gradient will be asked for
-            defined = module.definition(weight)
-            return torch.autograd.grad(defined, weight, grad, create_graph=True)[0], *nothing
-        with without_autocast(grad):
-            grad = _dense(grad)
-            share = torch.dot(_flat(grad), _flat(normalized)).mul_(gain)
-            out = grad * gain
-            factor = -1 / (module.scale * len(module.operators))
-            for k, operator in enumerate(module.operators):
-                operator.add_gradient_(out, vectors[2 * k] * share, vectors[2 * k + 1], factor)
-        return out, *nothing
-
-
-def without_autocast(tensor: Tensor) -> AbstractContextManager[None]:
-    """Singular values are estimated in the precision of the weights, whatever the passes use."""
-    device = tensor.device.type
-    if not torch.amp.is_autocast_available(device) or not torch.is_autocast_enabled(device):
-        return nullcontext()
-    return torch.autocast(device, enabled=False)
+            dL/dW = gain * (G - <G, N> / scale * d sigma/dW).
+        """
+        gain, *vectors = context
+        grad = _dense(grad)
+        share = torch.dot(_flat(grad), _flat(normalized)).mul_(gain)
+        out = grad * gain
+        factor = -1 / (self.scale * len(self.operators))
+        for k, operator in enumerate(self.operators):
+            operator.add_gradient_(out, vectors[2 * k] * share, vectors[2 * k + 1], factor)
+        return out
 
 
 def _present(buffer: Tensor | None) -> Tensor:
@@ -264,9 +191,7 @@ def _unit_(vectors: list[Tensor]) -> Sequence[Tensor]:
 def spectral_pairs(network: nn.Module) -> Pairs:
     """Every spectral norm of a network with the weight that it normalizes."""
     return [
-        (parametrization, parametrizations.original)
-        for parametrizations in network.modules()
-        if isinstance(parametrizations, ParametrizationList)
-        for parametrization in parametrizations
-        if isinstance(parametrization, SpectralNorm)
+        (module, weight)
+        for module, weight in shared_weights(network)
+        if isinstance(module, SpectralNorm)
     ]

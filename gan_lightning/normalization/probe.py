@@ -58,7 +58,7 @@ def _like(parameter: Tensor | None, value: Tensor) -> Tensor:
     if not value.is_floating_point():
         return value.to(parameter.device)
     # Where an input needs a gradient, so does whatever a layer without parameters makes of it.
-    return value.to(parameter).requires_grad_()
+    return value.detach().to(parameter).requires_grad_()
 
 
 def _inner(taken: Sequence[Tensor], made: Sequence[tuple[nn.Module, Tensor]]) -> set[nn.Module]:

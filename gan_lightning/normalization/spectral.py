@@ -23,13 +23,14 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from gan_lightning.errors import UserError
-from gan_lightning.normalization.base import LAYERS, Normalization
+from gan_lightning.normalization.base import LAYERS, Normalization, require_bare
 from gan_lightning.normalization.operators import (
     CONVOLUTIONS,
     DECONVOLUTIONS,
     Convolution,
     Operator,
-    Unfolding,
+    rows_in,
+    rows_out,
 )
 from gan_lightning.normalization.power_iteration import SpectralNorm
 from gan_lightning.normalization.upkeep import refresh_
@@ -61,25 +62,13 @@ class SpectralNormalization(Normalization):
         The kernel moves to channels_last memory, in which all its unfoldings are views.
         """
         assert isinstance(layer, LAYERS)
-        if parametrize.is_parametrized(layer, "weight"):
-            raise UserError(
-                f"norm {type(self).__name__} finds a {type(layer).__name__} whose weight is "
-                "parametrized already; a norm such as gamma goes over it, not under it"
-            )
+        require_bare(layer, self)
         if layer.weight.ndim in CHANNELS_LAST:
             layer.to(memory_format=CHANNELS_LAST[layer.weight.ndim])
         parametrization = SpectralNorm(layer.weight, self.operators(layer), self.scale)
         parametrize.register_parametrization(layer, "weight", parametrization)
         refresh_(layer)  # of the parameter that torch may have made anew
         return layer
-
-
-def _rows_out(layer: nn.Module) -> Unfolding:
-    return Unfolding(1 if isinstance(layer, DECONVOLUTIONS) else 0)
-
-
-def _rows_in(layer: nn.Module) -> Unfolding:
-    return Unfolding(0 if isinstance(layer, DECONVOLUTIONS) else 1)
 
 
 class ssn(SpectralNormalization):
@@ -91,7 +80,7 @@ class ssn(SpectralNormalization):
 
     def operators(self, layer: nn.Module) -> list[Operator]:
         """W_out alone."""
-        return [_rows_out(layer)]
+        return [rows_out(layer)]
 
 
 class bssn(SpectralNormalization):
@@ -104,8 +93,8 @@ class bssn(SpectralNormalization):
     def operators(self, layer: nn.Module) -> list[Operator]:
         """W_out and W_in; a Linear or an Embedding has only one matrix."""
         if isinstance(layer, (*CONVOLUTIONS, *DECONVOLUTIONS)):
-            return [_rows_out(layer), _rows_in(layer)]
-        return [_rows_out(layer)]
+            return [rows_out(layer), rows_in(layer)]
+        return [rows_out(layer)]
 
 
 class sn_conv(SpectralNormalization):
@@ -120,7 +109,7 @@ class sn_conv(SpectralNormalization):
         """The convolution at its real input size; a Linear or an Embedding is its own matrix."""
         if isinstance(layer, (*CONVOLUTIONS, *DECONVOLUTIONS)):
             return [Convolution(layer)]
-        return [_rows_out(layer)]
+        return [rows_out(layer)]
 
 
 class sn(ssn):

@@ -6,6 +6,8 @@ from torch import nn
 
 from gan_lightning.normalization.base import Projection
 from gan_lightning.normalization.power_iteration import PowerIteration, spectral_pairs
+from gan_lightning.normalization.shared import shared_weights
+from gan_lightning.normalization.unit import Units, unit_pairs
 
 
 class Upkeep:
@@ -18,6 +20,7 @@ class Upkeep:
 
     def __init__(self, network: nn.Module) -> None:
         self._spectral = PowerIteration(spectral_pairs(network))
+        self._units = Units(unit_pairs(network))
         self._projected: list[tuple[Projection, nn.Module]] = [
             (projection, layer)
             for layer in network.modules()
@@ -25,35 +28,39 @@ class Upkeep:
         ]
 
     def renew_(self) -> None:
-        """Projects weights and makes one power iteration in every spectrally normalized layer."""
+        """Projects weights, and forms the normalized ones after one power iteration each."""
         for projection, layer in self._projected:
             projection.project_(layer.weight)  # type: ignore[arg-type]  # a layer of LAYERS
         self._spectral.iterate_()
+        self._units.refresh_()
 
     def refresh_(self) -> None:
         """Forms the normalized weights anew, without an iteration; due before training starts."""
         self._spectral.refresh_()
+        self._units.refresh_()
 
 
 def power_iterate_(network: nn.Module) -> None:
     """One power iteration in every spectrally normalized layer; due after each weight update."""
     PowerIteration(spectral_pairs(network)).iterate_()
+    Units(unit_pairs(network)).refresh_()
 
 
 def refresh_(network: nn.Module) -> None:
     """Forms the normalized weights anew, without an iteration, after weights were changed."""
     PowerIteration(spectral_pairs(network)).refresh_()
+    Units(unit_pairs(network)).refresh_()
 
 
 def zero_layers(network: nn.Module) -> list[str]:
-    """The spectrally normalized layers whose weight is exactly zero; reads the device.
+    """The layers with a normalized weight whose own weight is exactly zero; reads the device.
 
-    Their normalized weight is zero too, and their power iteration restarts from a fixed direction
-    once the weight is something again.
+    Their normalized weight is zero too, and a power iteration restarts from a fixed direction once
+    the weight is something again.
     """
     names = {id(module): name for name, module in network.named_modules()}
     return [
-        names[id(spectral)].split(".parametrizations")[0]
-        for spectral, weight in spectral_pairs(network)
+        names[id(module)].split(".parametrizations")[0]
+        for module, weight in shared_weights(network)
         if not weight.any()
     ]

@@ -27,18 +27,19 @@ def run_locked(run: str | Path) -> Iterator[None]:
         UserError: Another process trains there, or the folder cannot be written.
     """
     folder = Path(run)
-    with told(folder, "Choose another folder with --run"):
+    with told(folder, "Choose another folder by `run`"):
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / LOCK)
         try:
             lock.acquire(timeout=0)
         except Timeout:
             raise UserError(
-                f"--run {run} is being trained by {_owner(folder)}; wait for it, stop it, or "
-                "choose another folder"
+                f"{run} is being trained by {_owner(folder)}; wait for it, stop it, or choose "
+                "another folder",
+                "run",
             ) from None
     try:
-        with told(folder, "Choose another folder with --run"):
+        with told(folder, "Choose another folder by `run`"):
             write_whole(folder / OWNER, json.dumps(_this_process()))
         yield
     finally:

@@ -13,6 +13,8 @@ from typing import Any
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
+from gan_lightning.distributed import in_group
+from gan_lightning.errors import UserError
 from gan_lightning.files import told, write_whole
 from gan_lightning.run_folder import METRICS
 
@@ -27,6 +29,9 @@ class MetricsCSV(Logger):
     its last checkpoint; earlier rows stay. A row costs the same however many there are: only a new
     column writes the file anew.
 
+    Only the first of several processes writes. If it cannot, it goes on with the others, who would
+    wait for it, and fails with them at the next checkpoint.
+
     Args:
         save_dir: The run's folder.
     """
@@ -35,6 +40,7 @@ class MetricsCSV(Logger):
         super().__init__()
         self._folder = Path(save_dir)
         self._columns: list[str] | None = None
+        self._failure: UserError | None = None
         self._row: Row = {}
         self._row_starts = 0  # where the last row begins in the file, in bytes
 
@@ -79,8 +85,20 @@ class MetricsCSV(Logger):
         Args:
             metrics: Column names and numbers or words; a new column is empty in earlier rows.
             step: Generator updates made so far.
+
+        Raises:
+            UserError: The disk is full or not writable.
         """
         assert step is not None
+        try:
+            if self._failure is None:
+                self._add(metrics, step)
+        except UserError as error:
+            if not in_group():
+                raise
+            self._failure = error
+
+    def _add(self, metrics: Mapping[str, float | str], step: int) -> None:
         new = {"step": str(step)} | {key: _cell(value) for key, value in metrics.items()}
         if self._columns is None:
             self._write([row for row in self._read() if int(row["step"]) < step])
@@ -94,7 +112,13 @@ class MetricsCSV(Logger):
 
     @rank_zero_only
     def to_disk(self) -> None:
-        """Flushes what was written, before a checkpoint makes it part of the past."""
+        """Flushes what was written, before a checkpoint makes it part of the past.
+
+        Raises:
+            UserError: Something could not be written, now or before.
+        """
+        if self._failure is not None:
+            raise self._failure
         if self.path.exists():
             with told(self.path), self.path.open("rb") as file:
                 os.fsync(file.fileno())

@@ -74,29 +74,26 @@ def evaluate(
         raise UserError(f"{out} cannot be written: choose a file in a folder that can", "out")
     if data is None and real is None:
         raise UserError(
-            "there is nothing to compare with: give real images, as --data cifar10, or their "
-            "statistics, as --real FILE"
+            "there is nothing to compare with: give real images, as `data` cifar10, or their "
+            "statistics, as `real` FILE"
         )
     place = default_device(device)
-    try:
-        judge = Judge(
-            extractor,
-            protocol,
-            metrics,
-            None if data is None else Path(cache or data.prepared_root / "statistics"),
-            Path(real) if real else None,
-            real_count,
-            real_resize,
-            reference,
-        )
-        with joined(place):
-            result = {**_score(images, data, judge, place).to_dict(), "images": images}
-            first = rank_and_world()[0] == 0
-            if out is not None:
-                content = json.dumps(result, indent=2) + "\n"
-                on_first(lambda: write_whole(out, content))
-    except UserError as error:
-        raise UserError(str(error).replace("--evaluation.", "--")) from error
+    judge = Judge(
+        extractor,
+        protocol,
+        metrics,
+        None if data is None else Path(cache or data.prepared_root / "statistics"),
+        Path(real) if real else None,
+        real_count,
+        real_resize,
+        reference,
+    )
+    with joined(place):
+        result = {**_score(images, data, judge, place).to_dict(), "images": images}
+        first = rank_and_world()[0] == 0
+        if out is not None:
+            content = json.dumps(result, indent=2) + "\n"
+            on_first(lambda: write_whole(out, content))
     return result if first else {}
 
 
@@ -113,7 +110,7 @@ def _score(images: str, data: ImageData | None, judge: Judge, device: torch.devi
 def _require_one_size(images: str, source: ImageSource, data: ImageData | None) -> None:
     if data is not None and source.image_shape != data.image_shape:
         raise UserError(
-            f"the images of {images} are {source.image_shape}, but --data {data.name} has "
+            f"the images of {images} are {source.image_shape}, but `data` {data.name} has "
             f"{data.image_shape} (channels, height, width): scores compare images of one size. "
             "Resize them, or choose the dataset they imitate"
         )

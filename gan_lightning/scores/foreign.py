@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from gan_lightning.errors import UserError
-from gan_lightning.extractors.base import FeatureExtractor, option
+from gan_lightning.extractors.base import FeatureExtractor
 from gan_lightning.files import sha256
 from gan_lightning.scores.fid import Gaussian
 from gan_lightning.scores.statistics import RealStatistics, identity_of, read_npz
@@ -59,7 +59,7 @@ def _require_own_extractor(
         raise UserError(
             f"{path} holds statistics of another extractor (fingerprint {identity['extractor']}) "
             f"than {extractor.name} ({extractor.fingerprint}). Choose the extractor it was made "
-            f"with by {option('extractor')}, or leave out {option('real')} to compute new ones"
+            f"with by `extractor`, or leave out `real` to compute new ones"
         )
 
 
@@ -68,7 +68,7 @@ def _require_inception(path: Path, extractor: FeatureExtractor) -> None:
         raise UserError(
             f"{path} does not say what it was made with, and files of pytorch-fid and clean-fid "
             f"hold statistics of Inception, not of {extractor.name}. Take "
-            f"{option('extractor')} inception, or leave out {option('real')}"
+            "`extractor` inception, or leave out `real`"
         )
 
 
@@ -77,7 +77,7 @@ def _require_resize(
 ) -> None:
     """Raises `UserError` unless the file's resize is known and is the extractor's."""
     claims = {
-        f"{option('real_resize')}": declared,
+        "`real_resize`": declared,
         "its mode": CLEAN_FID.get(mode := str(arrays.get("mode")), mode),
         "its name": next((r for m, r in CLEAN_FID.items() if f"_{m}_" in path.name), None),
     }
@@ -87,15 +87,14 @@ def _require_resize(
     if not said:
         raise UserError(
             f"{path} does not say how its images were resized to 299 pixels: tell it with "
-            f"{option('real_resize')}, tf1 (clean-fid's legacy_tensorflow) or clean (its default)"
+            "`real_resize`, tf1 (clean-fid's legacy_tensorflow) or clean (its default)"
         )
     if set(said.values()) != {extractor.resize}:
         listed = ", ".join(f"{resize} by {who}" for who, resize in said.items())
         raise UserError(
             f"{path} holds statistics of images resized otherwise ({listed}) than extractor "
             f"{extractor.name} resizes ({extractor.resize}), so the FID would measure the resize: "
-            f"choose {option('extractor.resize')} tf1 or clean as the file has it, or leave out "
-            f"{option('real')}"
+            "choose `extractor.resize` tf1 or clean as the file has it, or leave out `real`"
         )
 
 
@@ -106,14 +105,13 @@ def _count(
     said = identity.get("count", arrays.get("n"))
     if said is not None and declared is not None and int(said) != declared:
         raise UserError(
-            f"{option('real_count')} is {declared}, but {path} was made from {int(said)} images: "
-            "leave the option out"
+            f"is {declared}, but {path} was made from {int(said)} images: leave it out",
+            "real_count",
         )
     count = declared if said is None else int(said)
     if count is None or count < 2:
         raise UserError(
-            f"{path} does not say how many images it was made from: give {option('real_count')}, "
-            "2 or more"
+            f"{path} does not say how many images it was made from: give `real_count`, 2 or more"
         )
     return count
 

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from gan_lightning.errors import UserError
-from gan_lightning.extractors.base import option
 from gan_lightning.scores.samples import Samples, SampleScore
 from gan_lightning.streams import stream
 
@@ -45,7 +44,7 @@ class kid(SampleScore):
         if min(generated, real) < self.subset_size:
             raise UserError(
                 f"kid draws subsets of {self.subset_size} samples, but there are only {generated} "
-                f"generated and {real} real ones. Lower subset_size in {option('metrics')}"
+                f"generated and {real} real ones. Lower its `subset_size`"
             )
 
     def __call__(self, generated: Samples, real: Samples) -> dict[str, float]:

@@ -53,15 +53,28 @@ class memorization(SampleScore):
         """``memorized`` and ``authenticity``, each 0 to 1."""
         x, y = generated.features.double(), real.features.double()
         own = squared_radii(y, 1)
-        distance, nearest = _nearest(x, y)
-        closest = own.sort().values[math.ceil(self.quantile * len(own)) - 1]
+        found, neighbours = nearest(x, y, 1)
+        distance = found[:, 0]
         return {
-            "memorized": float((distance <= closest).double().mean()),
-            "authenticity": float((distance > own[nearest]).double().mean()),
+            "memorized": float((distance <= closest(own, self.quantile)).double().mean()),
+            "authenticity": float((distance > own[neighbours[:, 0]]).double().mean()),
         }
 
 
-def _nearest(points: Tensor, training: Tensor) -> tuple[Tensor, Tensor]:
-    """Squared distance ``(m,)`` of each point to its nearest training image, and which that is."""
-    found = [chunk.min(1) for chunk in squared_distances_by_rows(points, training)]
+def closest(own: Tensor, quantile: float) -> Tensor:
+    """The distance of what is memorized: a share ``quantile`` of training images are as close.
+
+    Args:
+        own: Squared distance ``(n,)`` of each training image to the nearest of the others.
+        quantile: Between 0 and 1.
+    """
+    return own.sort().values[math.ceil(quantile * len(own)) - 1]
+
+
+def nearest(points: Tensor, training: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Squared distances ``(m, count)`` of points to their nearest training images, and which."""
+    found = [
+        chunk.topk(count, dim=1, largest=False)
+        for chunk in squared_distances_by_rows(points, training)
+    ]
     return torch.cat([f.values for f in found]), torch.cat([f.indices for f in found])

@@ -16,7 +16,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gan_lightning.errors import UserError
-from gan_lightning.extractors.base import option
 from gan_lightning.scores.samples import Samples, SampleScore
 from gan_lightning.streams import stream
 
@@ -66,7 +65,7 @@ class ms_ssim(SampleScore):
         if len(images) < 2:
             raise UserError(
                 f"ms_ssim compares pairs, but class {label} has only {len(images)} image among "
-                f"the first {self.count}. Raise count in {option('metrics')}"
+                f"the first {self.count}. Raise its `count`"
             )
         similarity = [
             multiscale_similarity(images[a].double(), images[b].double())

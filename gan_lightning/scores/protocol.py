@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from typing import NamedTuple, Self
 
 from gan_lightning.errors import UserError
-from gan_lightning.extractors.base import option
 
 
 class Counts(NamedTuple):
@@ -72,8 +71,8 @@ class Protocol(ABC):
         if available < self.counts.fid_real:
             raise UserError(
                 f"protocol {self.name} wants {self.counts.fid_real} real images, but the dataset "
-                f"has {available}. Set {option('protocol.fid_real')} to {available} or less, "
-                f"or take {option('protocol')} monitor, which makes do with fewer"
+                f"has {available}. Set `fid_real` to {available} or less, or take "
+                "protocol monitor, which makes do with fewer"
             )
         return self.counts.fid_real
 

@@ -13,7 +13,7 @@ import torch
 
 from gan_lightning.distributed import first_then_others, on_all, on_first
 from gan_lightning.errors import UserError
-from gan_lightning.extractors.base import FeatureExtractor, option
+from gan_lightning.extractors.base import FeatureExtractor
 from gan_lightning.scores.extraction import Totals, Wanted, extract
 from gan_lightning.scores.fid import frechet_distance
 from gan_lightning.scores.foreign import imported_statistics
@@ -59,12 +59,13 @@ class Judge:
         training = [type(m).__name__ for m in self.metrics if m.of_training]
         if self.reference != "train" and training:
             raise UserError(
-                f"{option('reference')} is {self.reference}, but {training[0]} compares with "
-                "training images: leave one of them out"
+                f"is {self.reference}, but {training[0]} compares with training images: leave one "
+                "of them out",
+                "reference",
             )
         names = Counter(type(metric).__name__ for metric in self.metrics)
         if names and (most := names.most_common(1)[0])[1] > 1:
-            raise UserError(f"{option('metrics')} has {most[0]} twice: ask for each score once")
+            raise UserError(f"has {most[0]} twice: ask for each score once", "metrics")
 
     def prepare(self, image_shape: tuple[int, int, int]) -> None:
         """Finds, before anything is trained, what would go wrong when it is evaluated.
@@ -88,8 +89,8 @@ class Judge:
             raise UserError(
                 f"{available} images are too few: protocol {self.protocol.name} and the metrics "
                 f"asked for look at {self.wanted.count}. Give more, or lower "
-                f"{option('protocol.is_images')} (now {self.protocol.counts.is_images}), "
-                f"protocol.fid_generated ({self.protocol.counts.fid_generated}), metrics' counts"
+                f"`protocol.is_images` (now {self.protocol.counts.is_images}), "
+                f"`protocol.fid_generated` ({self.protocol.counts.fid_generated}), metrics' counts"
             )
 
     def keeping_in(self, cache: Path | None) -> Judge:
@@ -201,7 +202,7 @@ class Judge:
         if len(statistics.features) == 0 and asking:
             raise UserError(
                 f"{self.real} holds no features of single images, which {' and '.join(asking)} "
-                f"need: leave out {option('real')}, or those metrics"
+                "need: leave out `real`, or those metrics"
             )
         return statistics
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from gan_lightning.distributed import on_first
 from gan_lightning.errors import UserError
-from gan_lightning.extractors.base import FeatureExtractor, option
+from gan_lightning.extractors.base import FeatureExtractor
 from gan_lightning.files import whole
 from gan_lightning.scores.extraction import Wanted, extract
 from gan_lightning.scores.fid import Gaussian
@@ -124,7 +124,7 @@ def _load_cached(path: Path, identity: dict[str, Any]) -> RealStatistics:
     if identity_of(arrays) != identity:
         raise UserError(
             f"{path} holds other statistics than its name says (another extractor, dataset or "
-            f"subset). Delete it, or choose another folder with {option('cache')}"
+            f"subset). Delete it, or choose another folder by `cache`"
         )
     gaussian = Gaussian(
         identity["count"], torch.from_numpy(arrays["mu"]), torch.from_numpy(arrays["sigma"])
@@ -147,7 +147,7 @@ def _save(path: Path, statistics: RealStatistics, identity: dict[str, Any]) -> N
     except OSError as error:
         raise UserError(
             f"cannot write the statistics of the real images to {path}: {error.strerror}. "
-            f"Choose another folder with {option('cache')}"
+            "Choose another folder by `cache`"
         ) from error
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +15,7 @@ import torch
 
 from gan_lightning.callbacks.samples import save_grid
 from gan_lightning.errors import UserError
-from tests.conftest import Gan
+from tests.conftest import ROOT, Gan
 
 
 @contextmanager
@@ -48,3 +52,22 @@ def test_pictures(tmp_path: Path) -> None:
         save_grid(noise, path, columns=2)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["last.ckpt", "best.json", "*.png", "metrics.csv", "config.yaml"])
+def test_where_one_process_cannot_write_none_waits(name: str, tmp_path: Path) -> None:
+    """Both end, and the one that found it says so, once."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.full_disk", str(tmp_path), name],
+        env=os.environ | {"OMP_NUM_THREADS": "1", "JSONARGPARSE_DEPRECATION_WARNINGS": "off"},
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        timeout=500,
+        check=False,
+    )
+    assert ended.returncode == 2, ended.stderr
+    assert ended.stderr.count("gan: error: cannot") == 1, ended.stderr
+    assert re.search(rf"{name.lstrip('*')}.*: No space left on device", ended.stderr)
+    assert "Traceback" not in ended.stderr

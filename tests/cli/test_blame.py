@@ -60,6 +60,44 @@ def test_a_command_names_its_own_options(tmp_path: Path) -> None:
         run_command("extractor", ["--data=digits", "--out=x.pth"])
 
 
+ASIDE = {  # a mistake found while a command runs, and how its message names other options
+    "data.root": (
+        ["--data=folder", "--data.root=nowhere", "--trainer.limit_val_batches=0"],
+        "nowhere does not",
+    ),
+    "data.download": (["--data=folder", "--data.download=true"], r"true: .*let --data\.root hold"),
+    "evaluation.extractor.weights": (
+        ["--evaluation.extractor=inception", "--evaluation.extractor.weights=no.pth"],
+        r"no\.pth is no file.*no scores: --trainer\.limit_val_batches 0",
+    ),
+    "evaluation.metrics": (["--evaluation.metrics=[kid, kid]"], "has kid twice"),
+    "evaluation.reference": (
+        ["--evaluation.metrics=[memorization]", "--evaluation.reference=test"],
+        "is test, but memorization",
+    ),
+    "": (["--evaluation.metrics=[kid]"], r"kid draws .* Lower its --evaluation\.metrics\.subset"),
+    "trainer.max_steps": (["--trainer.max_steps=-1"], "-1"),
+}
+
+
+@pytest.mark.parametrize("option", ASIDE)
+def test_what_the_user_reads_names_options(option: str, gan: Gan) -> None:
+    arguments, said = ASIDE[option]
+    with pytest.raises(UserError, match=f"^{f'--{option} ' if option else ''}{said}"):
+        gan(*arguments)
+
+
+def test_an_argument_of_the_whole_command_is_one_wherever_it_is_named() -> None:
+    error = UserError("is no strategy; see `run` and `other`", "trainer.strategy")
+    assert str(error).startswith("trainer.strategy is no strategy")
+    assert error.as_option("model") == (
+        "--trainer.strategy is no strategy; see --run and --model.other"
+    )
+    with pytest.raises(UserError, match=r"^run is a file; see `trainer.devices`"):  # noqa: SIM117
+        with from_argument("generator"):
+            raise UserError("is a file; see `trainer.devices`", "run")
+
+
 def test_python_hears_of_arguments() -> None:
     with pytest.raises(UserError, match=r"^generator\.width must be >= 1, got 0$"):
         GAN((1, 16, 16), lambda shape: CNNGenerator(shape, width=0))

@@ -250,7 +250,7 @@ def test_flips_mirror_left_and_right(root: str, tmp_path: Path) -> None:
 
 
 def test_training_needs_a_number_of_steps(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"--trainer.max_steps -1"):
+    with pytest.raises(UserError, match=r"^trainer.max_steps -1"):
         train(digits(), -1, tmp_path)
 
 

@@ -211,7 +211,7 @@ def test_missing_weights_are_explained_in_one_message(
     with pytest.raises(UserError) as caught:
         inception(weights_option).prepare()
     message = str(caught.value)
-    for said in (URL, str(place), "--evaluation.extractor.weights", "digits", "gan extractor"):
+    for said in (URL, str(place), "weights", "digits", "gan extractor"):
         assert said in message
     assert not place.exists()
 

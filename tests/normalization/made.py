@@ -32,6 +32,6 @@ def used(layer: nn.Module) -> Tensor:
     return weight
 
 
-def discriminator(seed: int = 0) -> nn.Module:
+def discriminator(seed: int = 0, norm: Normalization | None = None) -> nn.Module:
     torch.manual_seed(seed)
-    return normalize_(CNNDiscriminator(SHAPE, width=4), bssn(1.2), IMAGE)
+    return normalize_(CNNDiscriminator(SHAPE, width=4), norm or bssn(1.2), IMAGE)

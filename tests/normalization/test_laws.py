@@ -1,4 +1,4 @@
-"""What each spectral normalization promises, for every kind of layer, in float64."""
+"""What each normalization of a weight promises, for every kind of layer, in float64."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from gan_lightning.networks import CNNDiscriminator
 from gan_lightning.normalization import (
     Normalization,
     SpectralNorm,
+    Upkeep,
     bsn,
     bssn,
+    frobenius,
     none,
     normalize_,
     power_iterate_,
@@ -25,7 +27,10 @@ from gan_lightning.normalization import (
     sn_conv,
     spectral_pairs,
     ssn,
+    wn,
 )
+from gan_lightning.normalization.shared import shared_weights
+from tests.normalization.made import used
 
 LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "conv3": (lambda: nn.Conv2d(3, 5, 3, padding=1), (3, 6, 6)),
@@ -38,9 +43,15 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
         lambda: nn.ConvTranspose2d(3, 4, 5, stride=2, padding=2, output_padding=1),
         (3, 3, 3),
     ),
+    "deconv grouped": (lambda: nn.ConvTranspose2d(4, 6, 3, groups=2), (4, 3, 3)),
     "linear": (lambda: nn.Linear(7, 4), (7,)),
 }
-NORMS: list[Normalization] = [sn(), ssn(1.7), bsn(), bssn(0.6), sn_conv(), sn_conv(1.75)]
+SPECTRAL: list[Normalization] = [sn(), ssn(1.7), bsn(), bssn(0.6), sn_conv(), sn_conv(1.75)]
+NORMS: list[Normalization] = [*SPECTRAL, wn(), frobenius()]
+
+
+def ids(norm: Normalization) -> str:
+    return "-".join(map(str, [type(norm).__name__, *vars(norm).values()]))
 
 
 def make(layer: str, norm: Normalization) -> nn.Module:
@@ -83,7 +94,7 @@ def expected_norm(layer: nn.Module, norm: Normalization, input_shape: tuple[int,
 
 
 @pytest.mark.parametrize("layer", LAYERS)
-@pytest.mark.parametrize("norm", NORMS, ids=lambda n: f"{type(n).__name__}-{n.scale}")
+@pytest.mark.parametrize("norm", SPECTRAL, ids=ids)
 def test_converges_drifts_after_a_step_and_recovers(layer: str, norm: Normalization) -> None:
     module, shape = make(layer, norm), LAYERS[layer][1]
     scale = getattr(norm, "scale", 1.0)
@@ -108,12 +119,12 @@ def test_converges_drifts_after_a_step_and_recovers(layer: str, norm: Normalizat
 
 
 @pytest.mark.parametrize("layer", LAYERS)
-@pytest.mark.parametrize("norm", NORMS, ids=lambda n: f"{type(n).__name__}-{n.scale}")
+@pytest.mark.parametrize("norm", NORMS, ids=ids)
 def test_backward_is_that_of_the_definition(layer: str, norm: Normalization) -> None:
-    """SNGAN Eq. 12, against autograd through scale * W / (u^T W v)."""
+    """SNGAN Eq. 12, against autograd through scale * W / (u^T W v) or W / ||W||."""
     module = make(layer, norm)
     power_iterate_(module)
-    ((parametrization, weight),) = spectral_pairs(module)
+    ((parametrization, weight),) = shared_weights(module)
     direction = torch.randn_like(weight)
     shared, defined = parametrization(weight), parametrization.definition(weight)
     torch.testing.assert_close(shared, defined, rtol=0, atol=1e-14)
@@ -122,7 +133,61 @@ def test_backward_is_that_of_the_definition(layer: str, norm: Normalization) -> 
     torch.testing.assert_close(fast, slow, rtol=1e-12, atol=1e-13)
 
 
-@pytest.mark.parametrize("norm", NORMS, ids=lambda n: f"{type(n).__name__}-{n.scale}")
+def matrix_of(layer: nn.Module) -> list[Tensor]:
+    """What makes each output: all weights that a unit vector behind the layer draws on."""
+    weight = used(layer).detach()
+    if not isinstance(layer, nn.ConvTranspose2d):
+        return list(weight)
+    of_group, per = layer.in_channels // layer.groups, layer.out_channels // layer.groups
+    return [
+        weight[(o // per) * of_group : (o // per + 1) * of_group, o % per]
+        for o in range(layer.out_channels)
+    ]
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_parts_have_length_one_after_steps(layer: str) -> None:
+    """Every output's weights under wn, all together under frobenius (SNGAN Eq. 25 and 26)."""
+    for norm in (wn(), frobenius()):
+        module, shape = make(layer, norm), LAYERS[layer][1]
+        upkeep = Upkeep(module)
+        optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+        ((_, weight),) = shared_weights(module)
+        for _ in range(4):
+            parts = matrix_of(module) if isinstance(norm, wn) else [used(module).detach()]
+            lengths = torch.stack([part.square().sum().sqrt() for part in parts])
+            torch.testing.assert_close(lengths, torch.ones_like(lengths), rtol=0, atol=1e-14)
+            before = weight.detach().clone()
+            module(torch.randn(4, *shape, dtype=torch.float64)).square().sum().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            upkeep.renew_()
+            assert not torch.equal(weight, before)
+
+
+@pytest.mark.parametrize("norm", NORMS, ids=ids)
+def test_passes_of_one_version_share_one_tensor(norm: Normalization) -> None:
+    """That of the definition; and not that of an older version."""
+    module = make("conv3", norm)
+    upkeep = Upkeep(module)
+    ((shared, weight),) = shared_weights(module)
+    for _ in range(3):
+        assert used(module).data_ptr() == used(module).data_ptr() == shared.normalized.data_ptr()
+        torch.testing.assert_close(used(module), shared.definition(weight), rtol=0, atol=1e-14)
+        with torch.no_grad():
+            weight += torch.randn_like(weight)
+        assert used(module).data_ptr() != shared.normalized.data_ptr()
+        upkeep.renew_()
+
+
+@pytest.mark.parametrize("norm", [wn(), frobenius()], ids=ids)
+def test_what_is_not_estimated_has_no_state(norm: Normalization) -> None:
+    plain = CNNDiscriminator((3, 8, 8), width=4)
+    count = len(plain.state_dict())
+    assert len(normalize_(plain, norm, torch.zeros(1, 3, 8, 8)).state_dict()) == count
+
+
+@pytest.mark.parametrize("norm", NORMS, ids=ids)
 def test_passes_and_evaluation_move_nothing(norm: Normalization) -> None:
     network = normalize_(CNNDiscriminator((3, 8, 8), width=4), norm, torch.zeros(1, 3, 8, 8))
     before = copy.deepcopy(network.state_dict())
@@ -194,8 +259,9 @@ def test_weights_changed_by_others_are_noticed() -> None:
     torch.testing.assert_close(module.weight, parametrization.definition(weight))
 
 
-def test_copies_casts_and_checkpoints_keep_the_normalized_weight() -> None:
-    network = normalize_(CNNDiscriminator((3, 8, 8), width=4), bssn(1.2), torch.zeros(1, 3, 8, 8))
+@pytest.mark.parametrize("norm", [bssn(1.2), wn(), frobenius()], ids=ids)
+def test_copies_casts_and_checkpoints_keep_the_normalized_weight(norm: Normalization) -> None:
+    network = normalize_(CNNDiscriminator((3, 8, 8), width=4), norm, torch.zeros(1, 3, 8, 8))
     power_iterate_(network)
     x = torch.randn(2, 3, 8, 8)
     expected = network(x)
@@ -203,7 +269,7 @@ def test_copies_casts_and_checkpoints_keep_the_normalized_weight() -> None:
     torch.testing.assert_close(
         copy.deepcopy(network).double()(x.double()), expected.double(), rtol=1e-5, atol=1e-6
     )
-    other = normalize_(CNNDiscriminator((3, 8, 8), width=4), bssn(1.2), torch.zeros(1, 3, 8, 8))
+    other = normalize_(CNNDiscriminator((3, 8, 8), width=4), norm, torch.zeros(1, 3, 8, 8))
     assert not torch.allclose(other(x), expected)
     other.load_state_dict(network.state_dict())
     torch.testing.assert_close(other(x), expected)

@@ -18,6 +18,7 @@ from gan_lightning.normalization import (
     bsn,
     bssn,
     clip,
+    frobenius,
     gamma,
     none,
     normalize_,
@@ -27,6 +28,7 @@ from gan_lightning.normalization import (
     sn_conv,
     spectral_pairs,
     ssn,
+    wn,
 )
 from tests.normalization.made import IMAGE, SHAPE, conv, ids, used
 
@@ -189,7 +191,7 @@ def gains(network: nn.Module) -> list[nn.Parameter]:
     return [p for name, p in network.named_parameters() if name.endswith("gamma")]
 
 
-@pytest.mark.parametrize("over", [sn(), bssn(1.3), none()], ids=ids)
+@pytest.mark.parametrize("over", [sn(), bssn(1.3), wn(), frobenius(), none()], ids=ids)
 @pytest.mark.parametrize("family", [gamma, shared_gamma])
 def test_gamma_of_one_is_the_norm_below(over: Normalization, family: type[gamma]) -> None:
     networks = []
@@ -203,16 +205,15 @@ def test_gamma_of_one_is_the_norm_below(over: Normalization, family: type[gamma]
     for name, layer in networks[1].named_modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             below = networks[0].get_submodule(name)
-            factor = 1 if layer.is_output else 2
             assert isinstance(below, nn.Conv2d | nn.Linear)
             assert below.bias is not None
-            torch.testing.assert_close(layer.weight, factor * below.weight)
-            torch.testing.assert_close(layer.bias, factor * below.bias)
+            torch.testing.assert_close(layer.weight, 2 * below.weight)
+            torch.testing.assert_close(layer.bias, 2 * below.bias)
 
 
 def test_gammas_are_per_layer_or_per_network() -> None:
     each = normalize_(CNNDiscriminator(SHAPE, width=2), gamma(), IMAGE)
-    assert len(gains(each)) == 7
+    assert len(gains(each)) == 8  # scale0 to scale7 of BSSN's code
     one = shared_gamma()
     first, second = (normalize_(CNNDiscriminator(SHAPE, width=2), one, IMAGE) for _ in range(2))
     assert len(gains(first)) == len(gains(second)) == 1

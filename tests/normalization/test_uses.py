@@ -15,19 +15,25 @@ from torch.nn.utils import parametrize, vector_to_parameters
 
 from gan_lightning.normalization import (
     Normalization,
+    bn,
     bsn,
     bssn,
+    frobenius,
+    ln,
     power_iterate_,
     refresh_,
     sn,
     sn_conv,
     spectral_pairs,
     ssn,
+    wn,
     zero_layers,
 )
+from gan_lightning.normalization.shared import shared_weights
 from tests.normalization.made import SHAPE, conv, discriminator, ids, used
 
-NORMS = [ssn(1.7), bssn(0.6), sn_conv(1.75)]
+NORMS = [ssn(1.7), bssn(0.6), sn_conv(1.75), wn(), frobenius()]
+EACH_FAMILY = pytest.mark.parametrize("norm", [bssn(1.2), wn(), frobenius()], ids=ids)
 
 
 # ------------------------------------------------------------------------------- second derivatives
@@ -37,7 +43,7 @@ NORMS = [ssn(1.7), bssn(0.6), sn_conv(1.75)]
 def test_a_term_of_the_gradient_is_differentiated(norm: Normalization) -> None:
     """A penalty on the gradient with respect to W, against autograd through the definition."""
     layer = conv(norm)
-    ((spectral, weight),) = spectral_pairs(layer)
+    ((spectral, weight),) = shared_weights(layer)
     x = torch.randn(2, *SHAPE, dtype=torch.float64)
 
     def total(normalized: Tensor) -> Tensor:
@@ -54,8 +60,9 @@ def test_a_term_of_the_gradient_is_differentiated(norm: Normalization) -> None:
     torch.testing.assert_close(weight.grad, slow, rtol=1e-10, atol=1e-10)
 
 
-def test_gradcheck_of_the_definition() -> None:
-    ((spectral, weight),) = spectral_pairs(conv(bsn()))
+@pytest.mark.parametrize("norm", [bsn(), wn(), frobenius()], ids=ids)
+def test_gradcheck_of_the_definition(norm: Normalization) -> None:
+    ((spectral, weight),) = shared_weights(conv(norm))
     assert torch.autograd.gradgradcheck(spectral.definition, (weight.detach().requires_grad_(),))
 
 
@@ -65,7 +72,7 @@ def test_gradcheck_of_the_definition() -> None:
 @pytest.mark.parametrize("norm", NORMS, ids=ids)
 def test_a_kernel_recovers_from_zero(norm: Normalization) -> None:
     layer = conv(norm, torch.float32)
-    ((_, weight),) = spectral_pairs(layer)
+    ((_, weight),) = shared_weights(layer)
     old = weight.detach().clone()
     with torch.no_grad():
         weight.zero_()
@@ -90,7 +97,7 @@ def test_the_normalized_weight_does_not_depend_on_the_size_of_the_weight(
     norm: Normalization, size: float
 ) -> None:
     layer = conv(norm, torch.float32)
-    ((_, weight),) = spectral_pairs(layer)
+    ((_, weight),) = shared_weights(layer)
     for _ in range(100):
         power_iterate_(layer)
     before = used(layer).detach().clone()
@@ -106,33 +113,34 @@ def test_the_normalized_weight_does_not_depend_on_the_size_of_the_weight(
 def stale(network: nn.Module) -> float:
     """How far what the layers use is from the definition, relative."""
     worst = 0.0
-    for spectral, weight in spectral_pairs(network):
+    for spectral, weight in shared_weights(network):
         defined = spectral.definition(weight)
         worst = max(worst, float(((spectral(weight) - defined).norm() / defined.norm()).detach()))
     return worst
 
 
-def test_a_copy_does_not_take_the_mark_along() -> None:
+@EACH_FAMILY
+def test_a_copy_does_not_take_the_mark_along(norm: Normalization) -> None:
     """Its tensors count versions anew: some number of changes meets the old mark again."""
-    network = discriminator()
+    network = discriminator(norm=norm)
     for _ in range(5):
         with torch.no_grad():
-            for _, weight in spectral_pairs(network):
+            for _, weight in shared_weights(network):
                 weight.add_(0)
         power_iterate_(network)
     other = copy.deepcopy(network)
     for seed in range(1, 12):
-        other.load_state_dict(discriminator(seed).state_dict())
+        other.load_state_dict(discriminator(seed, norm).state_dict())
         assert stale(other) < 1e-5, seed
 
 
 def negated(network: nn.Module) -> None:
-    for _, weight in spectral_pairs(network):
+    for _, weight in shared_weights(network):
         weight.neg_()
 
 
 def in_place(network: nn.Module) -> None:
-    for _, weight in spectral_pairs(network):
+    for _, weight in shared_weights(network):
         weight.mul_(torch.randn_like(weight))
 
 
@@ -142,16 +150,25 @@ def through_vector_to_parameters(network: nn.Module) -> None:
 
 
 def data_replaced(network: nn.Module) -> None:
-    for _, weight in spectral_pairs(network):
+    for _, weight in shared_weights(network):
         weight.data = torch.randn_like(weight)
 
 
+def another(network: nn.Module) -> dict[str, Tensor]:
+    """The state of such a network with other weights."""
+    other = copy.deepcopy(network)
+    in_place(other)
+    for _ in range(15):
+        power_iterate_(other)
+    return other.state_dict()
+
+
 def loaded(network: nn.Module) -> None:
-    network.load_state_dict(discriminator(1).state_dict())
+    network.load_state_dict(another(network))
 
 
 def assigned(network: nn.Module) -> None:
-    network.load_state_dict(discriminator(1).state_dict(), assign=True)
+    network.load_state_dict(another(network), assign=True)
 
 
 def cast(network: nn.Module) -> None:
@@ -181,14 +198,17 @@ CHANGES = [
 ]
 
 
+@EACH_FAMILY
 @pytest.mark.parametrize("change", CHANGES)
-def test_changes_by_others_are_noticed(change: Callable[[nn.Module], None]) -> None:
-    network = discriminator()
+def test_changes_by_others_are_noticed(
+    change: Callable[[nn.Module], None], norm: Normalization
+) -> None:
+    network = discriminator(norm=norm)
     with torch.no_grad():
         change(network)
     assert stale(network) < 1e-5
-    for spectral, weight in spectral_pairs(network):
-        assert spectral(weight).abs().max() < 1e3 * spectral.scale
+    for spectral, weight in shared_weights(network):
+        assert spectral(weight).abs().max() < 1e3 * getattr(spectral, "scale", 1)
     refresh_(network)
     assert stale(network) < 1e-5
     before = copy.deepcopy(network.state_dict())
@@ -220,18 +240,22 @@ def test_a_backward_after_the_weight_has_changed_is_an_error() -> None:
 # --------------------------------------------------------------------------------------- compilers
 
 
-@pytest.mark.parametrize("strict", [False, True])
-def test_export_sees_the_definition(strict: bool) -> None:
-    network = discriminator().eval()
+EXPORTED = [(bssn(1.2), True), *((norm, False) for norm in (bssn(1.2), wn(), bn(), ln()))]
+
+
+@pytest.mark.parametrize(("norm", "strict"), EXPORTED)
+def test_export_sees_the_definition(norm: Normalization, strict: bool) -> None:
+    network = discriminator(norm=norm).eval()
     x = torch.randn(2, *SHAPE)
     expected = network(x)
     exported = torch.export.export(network, (x,), strict=strict)
     torch.testing.assert_close(exported.module()(x), expected)
 
 
-def test_a_compiled_network_is_compiled_once() -> None:
+@pytest.mark.parametrize("norm", [bssn(1.2), wn(), frobenius(), bn(), ln()], ids=ids)
+def test_a_compiled_network_is_compiled_once(norm: Normalization) -> None:
     """However often its weights change: to a compiler, the definition is a function of them."""
-    network = discriminator()
+    network = discriminator(norm=norm)
     counter = torch._dynamo.testing.CompileCounter()
     compiled = torch.compile(network, backend=counter)
     x = torch.randn(2, *SHAPE)
@@ -287,11 +311,12 @@ def test_sigma_stays_in_full_precision_under_autocast() -> None:
         assert estimate == pytest.approx(exact, rel=1e-4), spectral
 
 
-def test_the_backward_stays_in_full_precision_under_autocast() -> None:
+@EACH_FAMILY
+def test_the_backward_stays_in_full_precision_under_autocast(norm: Normalization) -> None:
     gradients = []
     for enabled in (False, True):
-        layer = conv(bssn(1.2), torch.float32)
-        ((spectral, weight),) = spectral_pairs(layer)
+        layer = conv(norm, torch.float32)
+        ((spectral, weight),) = shared_weights(layer)
         shared = spectral(weight)
         direction = torch.randn(shared.shape, generator=torch.Generator().manual_seed(0))
         with torch.autocast("cpu", torch.bfloat16, enabled=enabled):

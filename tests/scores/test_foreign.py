@@ -65,8 +65,8 @@ def test_a_file_may_say_its_resize_itself(
 @pytest.mark.parametrize(
     ("name", "arrays", "declared", "extractor", "message"),
     [
-        ("x.npz", {}, None, inceptionlike(), r"--evaluation\.real_resize"),
-        ("x.npz", {}, "clean", inceptionlike(), r"clean by --evaluation\.real_resize"),
+        ("x.npz", {}, None, inceptionlike(), "with `real_resize`"),
+        ("x.npz", {}, "clean", inceptionlike(), "clean by `real_resize`"),
         ("x.npz", {}, "tf1", cleanlike(), "tf1 by"),
         ("x.npz", {"mode": "clean"}, None, inceptionlike(), "clean by its mode"),
         ("x.npz", {"mode": "clean"}, "tf1", inceptionlike(), "clean by its mode"),
@@ -114,8 +114,8 @@ ASYMMETRIC = np.eye(12) + np.eye(12, k=1) / 2
 @pytest.mark.parametrize(
     ("arrays", "count", "extractor", "message"),
     [
-        ({}, None, inceptionlike(), "--evaluation.real_count"),
-        ({}, 1, inceptionlike(), "--evaluation.real_count"),
+        ({}, None, inceptionlike(), "give `real_count`"),
+        ({}, 1, inceptionlike(), "give `real_count`"),
         ({"n": 80}, 100, inceptionlike(), "made from 80 images"),
         ({}, 100, projection(), "Inception"),
         ({"mu": np.zeros(7)}, 100, inceptionlike(), "another extractor"),

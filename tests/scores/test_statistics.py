@@ -98,7 +98,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path, keep: int) -> None:
 
 def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match=r"--evaluation\.cache"):
+    with pytest.raises(UserError, match="by `cache`"):
         real_statistics(REAL, projection(), tmp_path / "file" / "folder", CPU)
 
 

@@ -48,8 +48,9 @@ class celeba(ImageData):
             CelebA(self.root, download=True)
         except Exception as error:  # Google Drive's quota, the network, a damaged archive
             raise UserError(
-                f"--data.download true: CelebA could not be downloaded ({error}). Download "
-                f"img_align_celeba.zip by hand and extract it into {self.root / 'celeba'}."
+                f"true: CelebA could not be downloaded ({error}). Download img_align_celeba.zip "
+                f"by hand and extract it into {self.root / 'celeba'}.",
+                "download",
             ) from error
 
 

@@ -65,8 +65,9 @@ class folder(ImageData):
         here, there = self.root.resolve(), path.resolve()
         if here.is_relative_to(there) or there.is_relative_to(here):
             raise UserError(
-                f"--data.held_out {held_out} and --data.root {self.root} lie in each other, so the "
-                "held-out images would be trained on. Choose two separate folders."
+                f"{held_out} and `root` {self.root} lie in each other, so the held-out images "
+                "would be trained on. Choose two separate folders.",
+                "held_out",
             )
         return path
 
@@ -75,12 +76,22 @@ class folder(ImageData):
         name = self.preprocessing.replace(", ", "-").replace(" ", "-")
         return self.prepared_root / PREPARED / f"{self.name}-{name}" / split
 
+    def place(self, split: Split) -> tuple[str, Path]:
+        """Returns the argument that names the split's folder, and the folder."""
+        if split == "train" or self.held_out is None:
+            return super().place(split)
+        return "held_out", self.held_out
+
+    def belongs_on_disk(self, split: Split) -> bool:
+        """Says yes: the user has named the folder of each split that there is."""
+        return split in self.splits
+
     def files(self, split: Split) -> list[Path]:
         """Lists the images in alphabetical order."""
         return image_files(self._top(split), ignored=(PREPARED,))
 
     def _top(self, split: Split) -> Path:
-        return self.root if split == "train" or self.held_out is None else self.held_out
+        return self.place(split)[1]
 
     def source(self, split: Split) -> Source:
         """Lists the images and numbers their classes, those held out like those for training."""
@@ -105,8 +116,9 @@ def _labels(names: list[str] | None, classes: list[str], top: Path) -> NDArray[n
     number = {name: index for index, name in enumerate(classes)}
     if unknown := sorted(set(names) - set(classes)):
         raise UserError(
-            f"--data.held_out {top} has the class {unknown[0]}, which --data.root has not. "
-            f"Its classes are {', '.join(classes)}."
+            f"{top} has the class {unknown[0]}, which `root` has not. Its classes are "
+            f"{', '.join(classes)}.",
+            "held_out",
         )
     return np.array([number[name] for name in names], np.int64)
 

@@ -62,8 +62,9 @@ class imagenet(ImageData):
         classes = sorted({name for name, _ in parts})
         if len(classes) != self.num_classes:
             raise UserError(
-                f"--data.root {self.root} holds {len(classes):,} classes of {self.name}, which "
-                f"has {self.num_classes:,}. Complete it and run again."
+                f"{self.root} holds {len(classes):,} classes of {self.name}, which has "
+                f"{self.num_classes:,}. Complete it and run again.",
+                "root",
             )
         number = {name: index for index, name in enumerate(classes)}
         labels = np.array([number[name] for name, _ in parts], np.int64)

@@ -55,7 +55,8 @@ class TorchvisionData(ImageData):
             return Source(images, self.read, labels, self.names(dataset))
         except Exception as error:  # damaged files fail in a dozen ways
             raise UserError(
-                f"--data.root {self.root}: {self.name} could not be "
+                f"{self.root}: {self.name} could not be "
                 f"{'downloaded or ' if self.download else ''}read ({error}). Delete "
-                f"{self.root / self.pattern} and run again with --data.download true."
+                f"{self.root / self.pattern} and run again with `download` true.",
+                "root",
             ) from error

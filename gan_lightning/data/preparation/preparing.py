@@ -60,14 +60,18 @@ def _prepare_split(data: ImageData, split: Split, processes: int, again: bool) -
     elif replaced(folder).exists():  # a run was killed just before it could delete it
         shutil.rmtree(replaced(folder), ignore_errors=True)
     _check(data, split)
+    if not data.files(split):  # moved away by the user, or mistyped
+        place = " ".join(map(str, data.place(split)))
+        log.warning("%s: nothing is there; what was prepared before is used: %s", place, folder)
 
 
 def _refuse_missing(data: ImageData, split: Split) -> None:
     if not data.files(split) and not data.download:
-        download = ", or download it with --data.download true" if data.downloadable else ""
+        download = ", or download it with `download` true" if data.downloadable else ""
+        argument, place = data.place(split)
         raise UserError(
-            f"--data.root {data.root} does not hold {data.contents}. Point --data.root to the "
-            f"folder that does{download}."
+            f"{place} does not hold {data.contents}. Point it to the folder that does{download}.",
+            argument,
         )
 
 
@@ -85,7 +89,7 @@ def locked(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise UserError(
             f"{folder.parent} cannot be written ({error.strerror}). Choose a folder for prepared "
-            "arrays with --data.prepared_root."
+            "arrays by `prepared_root`."
         ) from error
     try:
         yield
@@ -125,13 +129,15 @@ def _write_split(data: ImageData, split: Split, processes: int) -> None:
 def _check_source(data: ImageData, split: Split, source: Source) -> None:
     """Refuses what is not the whole of a dataset, or not well formed."""
     count, expected, labels = len(source.items), data.counts.get(split), source.labels
+    argument, place = data.place(split)
     if expected not in (None, count):
         raise UserError(
-            f"--data.root {data.root} holds {count:,} {split} images of {data.name}, "
-            f"which has {expected:,}. Complete it and run again."
+            f"{place} holds {count:,} {split} images of {data.name}, which has {expected:,}. "
+            "Complete it and run again.",
+            argument,
         )
     if not count:
-        raise UserError(f"--data.root {data.root} holds no {split} images of {data.name}.")
+        raise UserError(f"{place} holds no {split} images of {data.name}.", argument)
     if labels is not None and (
         np.shape(labels) != (count,) or labels.dtype != np.int64 or labels.min() < 0
     ):

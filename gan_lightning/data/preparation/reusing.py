@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_lightning.data.preparation.source import UNSTATED, Source
-from gan_lightning.data.prepared import IMAGES, STATES, Manifest
+from gan_lightning.data.prepared import IMAGES, STATES, Manifest, mapped
 from gan_lightning.errors import UserError
 from gan_lightning.files import sha256
 
@@ -63,6 +63,7 @@ def _rows(old: Path, plan: Manifest) -> dict[int, int]:
         )
         if not same or plan.preprocessing == UNSTATED or sha256(old / IMAGES) != manifest.sha256:
             return {}
+        mapped(old / IMAGES, manifest)  # or it is no array of images
         states = np.load(old / STATES)
     except (OSError, ValueError, UserError):
         return {}

@@ -110,7 +110,7 @@ def write(
     except OSError as error:
         raise UserError(
             f"{part.path} could not be written ({error.strerror or error}). What is done is kept: "
-            "free some space, or choose another place with --data.prepared_root, and run again."
+            "free some space, or choose another place by `prepared_root`, and run again."
         ) from error
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
@@ -172,7 +172,7 @@ class Part:
         if needed > free:
             raise UserError(
                 f"{self.path} needs {needed / 1e6:,.0f} MB, the disk has {free / 1e6:,.0f} MB "
-                "free. Free some, or choose another place with --data.prepared_root."
+                "free. Free some, or choose another place by `prepared_root`."
             )
 
     # Filling
@@ -274,7 +274,7 @@ def _refuse(bad: Bad) -> None:
     for name, problem in bad.values():
         raise UserError(
             f"{name}: {problem}. Repair or remove it, or leave out all bad images with "
-            "--data.skip_bad true."
+            "`skip_bad` true."
         )
 
 

@@ -14,6 +14,8 @@ from gan_lightning.data import (
     prepare,
 )
 from gan_lightning.errors import UserError
+from gan_lightning.extractors.train_classifier import train_extractor
+from tests.conftest import Gan
 from tests.data import formats
 from tests.data.formats import COUNT, data
 from tests.data.reference import ready, square
@@ -52,7 +54,7 @@ def test_grey_is_the_luma(tmp_path: Path) -> None:
 def test_classes_of_a_folder(root: Path) -> None:
     data(root).prepare_data()
     assert folder(root=str(root), size=8).labels() is None
-    with pytest.raises(UserError, match=r"--data.num_classes 3 .* 4 classes"):
+    with pytest.raises(UserError, match=r"^num_classes 3 .* 4 classes"):
         folder(root=str(root), size=8, num_classes=3).setup()
 
 
@@ -73,7 +75,7 @@ def test_classes_have_the_names_of_their_folders(tmp_path: Path) -> None:
 def test_images_beside_the_class_folders_leave_no_classes(root: Path) -> None:
     formats.write_folder(root, {"beside.png": formats.noise(8, 8, 3)})
     prepare(data(root))
-    with pytest.raises(UserError, match=r"--data.num_classes 4 .* 0 classes"):
+    with pytest.raises(UserError, match=r"^num_classes 4 .* 0 classes"):
         data(root).setup()
 
 
@@ -95,9 +97,32 @@ def test_held_out_classes_must_be_known(root: Path, tmp_path: Path) -> None:
         prepare(data(root, held_out=str(tmp_path / "held")))
 
 
+def test_a_mistyped_folder_of_held_out_images_is_not_ignored(
+    root: Path, tmp_path: Path, gan: Gan, caplog: pytest.LogCaptureFixture
+) -> None:
+    typed = str(tmp_path / "hold")
+    with pytest.raises(UserError, match=rf"^held_out {typed} does not hold any image"):
+        prepare(data(root, held_out=typed))
+    with pytest.raises(UserError, match=rf"^held_out {typed} does not hold"):
+        train_extractor(data(root, held_out=typed), str(tmp_path / "x.safetensors"))
+    images = [
+        "--data=folder",
+        f"--data.root={root}",
+        "--data.size=8",
+        "--trainer.limit_val_batches=0",
+    ]
+    with pytest.raises(UserError, match=rf"^--data\.held_out {typed} does not hold"):
+        gan(*images, f"--data.held_out={typed}")
+    formats.write_folder(tmp_path / "held", {"1/x.png": formats.noise(8, 8, 3)})
+    prepare(data(root, held_out=str(tmp_path / "held")))
+    assert "nothing is there" not in caplog.text
+    prepare(data(root, held_out=typed))  # may have been moved away since
+    assert f"held_out {typed}: nothing is there; what was prepared before is used" in caplog.text
+
+
 @pytest.mark.parametrize("inside", [".", "0", ".."])
 def test_held_out_images_must_not_be_trained_on(root: Path, inside: str) -> None:
-    with pytest.raises(UserError, match=r"--data.held_out"):
+    with pytest.raises(UserError, match=r"^held_out"):
         data(root, held_out=str(root / inside))
 
 

@@ -26,6 +26,6 @@ def test_damaged_files_of_torchvision(
 ) -> None:
     formats.write_cifar10(tmp_path, monkeypatch)
     _flip_bit(tmp_path / "cifar-10-batches-py" / file)
-    with pytest.raises(UserError, match=r"--data.root .* could not be read") as error:
+    with pytest.raises(UserError, match=r"^root .* could not be read") as error:
         prepare(cifar10(root=str(tmp_path)))
-    assert "--data.download true" in str(error.value)
+    assert "`download` true" in str(error.value)

@@ -70,8 +70,8 @@ def test_missing_data_names_the_remedy(dataset: type[ImageData], tmp_path: Path)
     nowhere = tmp_path / "mistyped"
     with pytest.raises(UserError) as error:
         prepare(dataset(root=str(nowhere)))
-    assert f"--data.root {nowhere} does not hold" in str(error.value)
-    assert ("--data.download true" in str(error.value)) == dataset.downloadable
+    assert f"root {nowhere} does not hold" in str(error.value)
+    assert ("`download` true" in str(error.value)) == dataset.downloadable
     assert not nowhere.exists()
 
 
@@ -113,7 +113,7 @@ def test_read_only_root(root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: P
         patch.setattr(Path, "mkdir", refuse)
         with pytest.raises(UserError, match="Read-only file system") as error:
             prepare(data(root))
-        assert "--data.prepared_root" in str(error.value)
+        assert "`prepared_root`" in str(error.value)
     elsewhere = data(root, prepared_root=str(tmp_path / "elsewhere"))
     prepare(elsewhere)
     assert elsewhere.images().shape == (COUNT, 3, 8, 8)

@@ -127,7 +127,7 @@ def test_another_preprocessing_is_not_taken_over(
     manifest = json.loads((place(root) / "manifest.json").read_text())
     manifest["preprocessing"] = "crop to 8, colour, v0"
     (place(root) / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(UserError, match=r"v0.*gan prepare.*--again true"):
+    with pytest.raises(UserError, match=r"v0.*gan prepare.*`again` true"):
         prepare(data(root))
     read.clear()
     prepare(data(root), again=True)

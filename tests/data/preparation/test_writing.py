@@ -94,7 +94,7 @@ def test_a_write_that_fails_under_way(root: Path, processes: int) -> None:
     command = [sys.executable, "-c", FULL_DISK, str(root), str(processes)]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "could not be written" in run.stdout
-    assert "--data.prepared_root" in run.stdout
+    assert "`prepared_root`" in run.stdout
     unlabeled = folder(root=str(root), size=8, batch_size=4)
     assert not unlabeled.prepared_folder("train").exists()
     prepare(unlabeled)
@@ -121,7 +121,7 @@ def test_a_bad_image_stops_with_its_name(few: Path) -> None:
     with pytest.raises(UserError, match="cannot be decoded") as error:
         prepare(alone(few))
     assert str(bad) in str(error.value)
-    assert "--data.skip_bad true" in str(error.value)
+    assert "`skip_bad` true" in str(error.value)
     assert not alone(few).prepared_folder("train").exists()
     bad.unlink()
     prepare(alone(few))

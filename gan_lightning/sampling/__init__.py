@@ -1,0 +1,1 @@
+"""What a trained generator makes, as files: the command ``gan sample``."""

@@ -1,0 +1,158 @@
+"""Sweep files are understood as W&B understands them, or refused in one sentence."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gan_lightning.errors import UserError
+from gan_lightning.studies.parameters import Choice, Range, parameter
+from gan_lightning.studies.sweep_file import read, understood
+
+COMMAND = ["gan", "fit", "--config", "configs/digits.yaml", "${args}"]
+
+
+def content(**changes: Any) -> dict[str, Any]:
+    """What a sweep file holds."""
+    whole = {"command": COMMAND, "method": "grid", "parameters": {"a": {"values": [1, 2]}}}
+    return {**whole, **changes}
+
+
+lists = st.lists(st.integers() | st.text(max_size=3), min_size=1, max_size=4, unique_by=repr)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.dictionaries(st.text("abc", min_size=1, max_size=3), lists, min_size=1, max_size=4))
+def test_a_grid_is_the_cartesian_product(values: dict[str, list[Any]]) -> None:
+    parameters = {name: {"values": several} for name, several in values.items()}
+    sweep = understood(content(parameters=parameters), "x")
+    expected = [dict(zip(values, c, strict=True)) for c in itertools.product(*values.values())]
+    assert list(sweep.grid()) == expected
+    assert sweep.size == len(expected)
+
+
+def test_constants_and_whole_ranges_belong_to_a_grid() -> None:
+    spec = {"a": {"value": None}, "b": {"min": 1, "max": 3}}
+    sweep = understood(content(parameters=spec), "x")
+    assert list(sweep.grid()) == [{"a": None, "b": b} for b in (1, 2, 3)]
+    assert sweep.varied == ("b",)
+    assert understood(content(parameters=spec, run_cap=2), "x").size == 2
+
+
+MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
+    "method": ({"method": "gird"}, "method gird is not known; it is one of grid, random, bayes"),
+    "key": ({"paramaters": {}}, "paramaters is not known; did you mean parameters?"),
+    "no parameters": ({"parameters": {}}, "parameters are needed"),
+    "continuous": (
+        {"parameters": {"a": {"min": 0.1, "max": 1.0}}},
+        "parameters.a is a continuous range, of which there is no grid: list its values",
+    ),
+    "no metric": ({"method": "bayes"}, "metric is needed for method bayes"),
+    "goal": ({"metric": {"name": "fid", "goal": "least"}}, "metric.goal least is not known"),
+    "metric's name": ({"metric": {"goal": "minimize"}}, "it takes a name"),
+    "bounds": (
+        {"method": "random", "parameters": {"a": {"min": 2.0, "max": 1.0}}},
+        "parameters.a: min 2.0 is greater than max 1.0; exchange them",
+    ),
+    "distribution": (
+        {"method": "random", "parameters": {"a": {"distribution": "unifrom", "min": 0, "max": 1}}},
+        "parameters.a.distribution unifrom is not known; did you mean uniform?",
+    ),
+    "W&B's distribution": (
+        {"method": "random", "parameters": {"a": {"distribution": "normal", "mu": 0, "sigma": 1}}},
+        "W&B's own server alone",
+    ),
+    "log of 0": (
+        {
+            "method": "random",
+            "parameters": {"a": {"distribution": "log_uniform_values", "min": 0, "max": 1}},
+        },
+        "parameters.a.min must be > 0",
+    ),
+    "no max": ({"method": "random", "parameters": {"a": {"min": 0}}}, "parameters.a.max is needed"),
+    "words for min": (
+        {"method": "random", "parameters": {"a": {"min": "low", "max": 1}}},
+        "parameters.a.min is 'low', which is no number",
+    ),
+    "key of a parameter": (
+        {"parameters": {"a": {"vales": [1]}}},
+        "parameters.a.vales is not known; did you mean value",
+    ),
+    "bare value": ({"parameters": {"a": 3}}, "parameters.a is 3: write {value: 3}"),
+    "no list": ({"parameters": {"a": {"values": 3}}}, "takes a list"),
+    "empty list": ({"parameters": {"a": {"values": []}}}, "takes a list"),
+    "twice": ({"parameters": {"a": {"values": [1, 2, 1]}}}, "has 1 twice"),
+    "nested": ({"parameters": {"a": {"parameters": {}}}}, "dotted names"),
+    "command": ({"command": "gan fit"}, "takes a list of words that begins with gan, fit"),
+    "other program": ({"command": ["python", "x.py"]}, "begins with gan, fit"),
+    "cap": ({"run_cap": 0}, "run_cap must be an integer >= 1"),
+    "step": (
+        {"method": "random", "parameters": {"a": {"min": 0.0, "max": 1, "q": 0}}},
+        "parameters.a.q must be > 0",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_take_one_sentence(mistake: str, tmp_path: Path) -> None:
+    changes, sentence = MISTAKES[mistake]
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(content(**changes)))
+    with pytest.raises(UserError) as caught:
+        read(path)
+    assert sentence in str(caught.value)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "a: [", "\xff"])
+def test_other_files_are_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(UserError, match=r"mine\.yaml"):
+        read(path)
+    with pytest.raises(UserError, match="No such file"):
+        read(tmp_path / "absent.yaml")
+
+
+RANGES: dict[str, tuple[dict[str, Any], float, float]] = {
+    "uniform": ({"min": 0.5, "max": 2.0}, 0.5, 2.0),
+    "int_uniform": ({"min": 2, "max": 4}, 2, 4),
+    "q_uniform": ({"min": 0, "max": 1, "q": 0.25}, 0, 1),
+    "log_uniform": ({"min": -3, "max": 0}, math.exp(-3), 1),
+    "log_uniform_values": ({"min": 1e-4, "max": 1e-2}, 1e-4, 1e-2),
+    "q_log_uniform_values": ({"min": 1, "max": 64, "q": 2}, 0, 64),
+}
+
+
+@pytest.mark.parametrize("distribution", RANGES)
+def test_ranges_are_drawn_from(distribution: str) -> None:
+    spec, low, high = RANGES[distribution]
+    read = parameter("a", {**spec, "distribution": distribution})
+    assert isinstance(read, Range)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    drawn = [read.suggest(study.ask()) for _ in range(200)]
+    assert low <= min(drawn) < max(drawn) <= high
+    middle = math.sqrt(low * high) if distribution.startswith("log") else (low + high) / 2
+    below = sum(value < middle for value in drawn)
+    if distribution in ("uniform", "log_uniform", "log_uniform_values"):
+        assert 70 < below < 130  # 100 expected, 7 its standard deviation
+    if "q_" in distribution:
+        assert all((value / spec["q"]).is_integer() for value in drawn)
+    if distribution == "int_uniform":
+        assert set(drawn) == {2, 3, 4}
+
+
+def test_bounds_say_the_distribution_as_on_wandb() -> None:
+    assert parameter("a", {"min": 1, "max": 2}) == Range("a", "int_uniform", 1, 2)
+    assert parameter("a", {"min": 1.0, "max": 2}) == Range("a", "uniform", 1.0, 2)
+    assert parameter("a", {"value": [1]}) == Choice("a", ([1],))

@@ -1,0 +1,221 @@
+"""Studies with several workers: no run is made twice, none is lost, whatever is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from optuna.trial import TrialState
+
+from gan_lightning.errors import UserError
+from gan_lightning.studies import queue, workers
+from gan_lightning.studies.folders import checkpoint_step, is_complete
+from gan_lightning.studies.progress import best_of
+from gan_lightning.studies.sweep_file import read, understood
+from gan_lightning.studies.workers import Workers
+from tests.conftest import ROOT, TINY
+from tests.studies import fake
+
+
+def started(job: object) -> subprocess.Popen[bytes]:
+    """A worker with fake runs."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.studies.fake"], stdin=subprocess.PIPE, cwd=ROOT
+    )
+    assert process.stdin is not None
+    process.stdin.write(job.text().encode())  # type: ignore[attr-defined]
+    process.stdin.close()
+    return process
+
+
+def test_two_workers_share_a_study_whose_runs_fail_in_every_way(tmp_path: Path) -> None:
+    """Each run is begun once, but for crashes; one that fails stops no other."""
+    how = ["well", "diverged", "refused", "killed once"]
+    jobs = [fake.job(tmp_path, how, 2, f"lock{k}", os.getpid()) for k in range(2)]
+    study = queue.opened(jobs[0].sweep, jobs[0].storage)
+    queue.fill(study, jobs[0].sweep, 8)
+    for process in [started(job) for job in jobs]:
+        assert process.wait(120) == 0
+    starts = Counter((tmp_path / "starts").read_text().split("\n")[:-1])
+    names = {f"how={h.replace(' ', '-')},seed={s}" for h in how for s in range(2)}
+    assert set(starts) == names
+    assert all(n == (2 if "killed" in name else 1) for name, n in starts.items())
+    states = Counter(trial.user_attrs[queue.OUTCOME] for trial in queue.of_study(study))
+    assert states == {"finished": 4, "diverged": 2, "refused": 2}
+    assert [trial.value for trial in best_of(queue.of_study(study), jobs[0].sweep)] == [7.0] * 4
+    # A study that is filled again makes those again that failed, and no other.
+    queue.fill(study, jobs[0].sweep, 8)
+    assert [t.user_attrs[queue.SLOT] for t in queue.of_study(study, TrialState.WAITING)] == [4, 5]
+
+
+def test_a_worker_that_is_killed_loses_nothing(tmp_path: Path) -> None:
+    """Its run stops with it, and is in the queue again."""
+    job = fake.job(tmp_path, ["slow"], 1, "lock", os.getpid())
+    study = queue.opened(job.sweep, job.storage)
+    queue.fill(study, job.sweep, 1)
+    worker = started(job)
+    until(lambda: (tmp_path / "starts").exists())
+    queue.put_back_the_lost(study)
+    assert len(queue.of_study(study, TrialState.RUNNING)) == 1  # it lives
+    worker.kill()
+    worker.wait()
+    until(lambda: not running("tests.studies.fake_run slow"))
+    queue.put_back_the_lost(study)
+    assert [t.state for t in queue.of_study(study)] == [TrialState.FAIL, TrialState.WAITING]
+    assert [t.user_attrs[queue.SLOT] for t in queue.of_study(study)] == [0, 0]
+
+
+def test_a_run_that_two_machines_put_into_the_queue_is_made_once(tmp_path: Path) -> None:
+    job = fake.job(tmp_path, ["well"], 2, "lock", os.getpid())
+    study = queue.opened(job.sweep, job.storage)
+    queue.fill(study, job.sweep, 2)
+    with queue.quiet():
+        study.enqueue_trial({"seed": 0}, user_attrs={queue.SLOT: 0})
+    assert started(job).wait(60) == 0
+    assert sorted((tmp_path / "starts").read_text().split()) == ["seed=0", "seed=1"]
+    states = [trial.state for trial in queue.of_study(study)]
+    assert states == [TrialState.COMPLETE, TrialState.COMPLETE, TrialState.PRUNED]
+
+
+@pytest.mark.parametrize("method", ["random", "bayes"])
+def test_values_are_drawn_by_place_whoever_draws(method: str) -> None:
+    content = {
+        "command": ["gan", "fit", "${args}"],
+        "method": method,
+        "metric": {"name": "fid", "goal": "minimize"},
+        "parameters": {"lr": {"min": 0.0, "max": 1.0}, "norm": {"values": ["a", "b"]}},
+    }
+    sweep = understood(content, "x")
+    values = list(queue.all_values(sweep, 20))
+    assert values == list(queue.all_values(sweep, 20))
+    assert len({v["lr"] for v in values}) == 20
+    assert {v["norm"] for v in values} == {"a", "b"}
+
+
+def test_a_folder_of_other_runs_is_refused(tmp_path: Path) -> None:
+    sweep = read(ROOT / "sweeps" / "digits.yaml")
+
+    def make(*extra: str) -> Workers:
+        return Workers(sweep, extra, tmp_path, None, 1, 1, False, [])
+
+    make()._claim_folder()
+    make()._claim_folder()
+    with pytest.raises(UserError, match="choose another folder"):
+        make("--trainer.max_steps=3")._claim_folder()
+
+
+def test_a_storage_that_is_none_is_refused_without_its_password() -> None:
+    sweep = read(ROOT / "sweeps" / "digits.yaml")
+    with pytest.raises(UserError, match="storage") as caught:
+        queue.opened(sweep, "nosuch://me:secret@there/db")
+    assert "secret" not in str(caught.value)
+
+
+def until(condition: object, patience: float = 60.0) -> None:
+    """Waits for what is to happen."""
+    end = time.monotonic() + patience
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def running(words: str) -> list[int]:
+    """The processes whose command lines hold these words."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = path.read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+        if words in command:
+            found.append(int(path.parent.name))
+    return found
+
+
+# ------------------------------------------------------------------------------------- end to end
+
+
+def command(tmp_path: Path) -> list[str]:
+    """``gan sweep`` of four runs of seconds."""
+    config = tmp_path / "tiny.yaml"
+    longer = {
+        "max_steps: 6": "max_steps: 600",
+        "interval: 4": "interval: 200",
+        "steps: 3": "steps: 20",
+    }
+    text = TINY
+    for before, now in longer.items():
+        text = text.replace(before, now)
+    config.write_text(text)
+    content = {
+        "command": ["gan", "fit", "--config", str(config), "${args}"],
+        "method": "grid",
+        "parameters": {
+            "model.norm": {"values": ["sn", "bsn"]},
+            "seed_everything": {"values": [0, 1]},
+        },
+    }
+    sweep = tmp_path / "study.yaml"
+    sweep.write_text(json.dumps(content))
+    program = [sys.executable, "-m", "gan_lightning.cli", "sweep", str(sweep)]
+    return [*program, "--workers=2", f"--out={tmp_path / 'out'}"]
+
+
+@pytest.fixture
+def _nobody_left(tmp_path: Path) -> Iterator[None]:
+    yield
+    for process in running(str(tmp_path)):
+        os.kill(process, signal.SIGKILL)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_nobody_left")
+def test_a_study_survives_kills_of_everything(tmp_path: Path) -> None:
+    """SIGKILL of the whole, of one run, of one worker: at the end every run is complete."""
+    out = tmp_path / "out"
+    whole = subprocess.Popen(command(tmp_path), cwd=ROOT)
+    until(lambda: list(out.glob("*/checkpoints/last.ckpt")), 300)
+    whole.kill()
+    whole.wait()
+    until(lambda: not running(str(out)))  # nothing trains on unseen
+    half = {path: checkpoint_step(path) for path in out.glob("*/checkpoints/last.ckpt")}
+    assert any(0 < step < 600 for step in half.values())
+
+    again = subprocess.Popen(command(tmp_path), cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    until(lambda: running(f"--run={out}"), 300)
+    os.kill(running(f"--run={out}")[-1], signal.SIGKILL)
+    until(lambda: any(is_complete(run) for run in out.iterdir()), 300)
+    of_worker = [p for p in running("gan_lightning.studies.worker") if parent(p) == again.pid]
+    if of_worker:
+        os.kill(of_worker[0], signal.SIGKILL)
+    text, _ = again.communicate(timeout=600)
+    assert again.returncode == 0, text
+    assert "4 of 4 runs have a result" in text
+    resumed = [
+        json.loads(line)
+        for path in half
+        for line in (path.parents[1] / "history.jsonl").read_text().splitlines()
+    ]
+    assert any(entry["iteration"] > 0 for entry in resumed)
+    runs = [run for run in out.iterdir() if (run / "config.yaml").exists()]
+    assert len(runs) == 4
+    assert all(is_complete(run) for run in runs)
+
+    (out / workers.DATABASE).unlink()  # what is complete needs no database
+    before = {run: (run / "history.jsonl").read_text() for run in runs}
+    done = subprocess.run(command(tmp_path), cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "4 of 4 runs have a result" in done.stdout
+    assert before == {run: (run / "history.jsonl").read_text() for run in runs}
+
+
+def parent(process: int) -> int:
+    """The process that started another one."""
+    return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
