@@ -83,7 +83,7 @@ def norm_ratios(study: Study) -> list[Panel]:
 def spectra(study: Study) -> list[Panel]:
     """SNGAN Fig. 3: squared singular values of each layer at the last look, the largest being 1."""
     if not study.spectra:
-        raise Missing("spectra", "--diagnostics.of [spectra]")
+        raise Missing("spectra", "train with --diagnostics.of [spectra]")
     layers = dict.fromkeys(layer for found in study.spectra.values() for layer in found)
     panels = []
     for layer in layers:
@@ -102,7 +102,7 @@ def spectra(study: Study) -> list[Panel]:
 def rescaled(study: Study) -> list[Panel]:
     """BSSN Fig. 3: gradients follow the inverse spectral norms when layers are rescaled."""
     if not study.rescaled:
-        raise Missing(RESCALING, "gan_lightning.analysis.rescaling, its ratios saved in the run")
+        raise Missing(RESCALING, "run python -m benchmarks.rescaling RUN")
     panels = []
     for k, layers in study.rescaled.items():
         curves = [
@@ -171,7 +171,9 @@ def _panel(title: str, y: str, curves: list[Curve]) -> Panel:
 
 def _require(study: Study, diagnostic: str) -> None:
     if not study.parts(diagnostic):
-        raise Missing(f"{diagnostic}/... in metrics.csv", f"--diagnostics.of [{diagnostic}]")
+        raise Missing(
+            f"{diagnostic}/... in metrics.csv", f"train with --diagnostics.of [{diagnostic}]"
+        )
 
 
 Maker = Callable[[Study], list[Panel]]

@@ -10,20 +10,22 @@ import re
 from collections.abc import Mapping
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from gan_lightning.cli.main import main
 from gan_lightning.errors import UserError
-from gan_lightning.report.compare import Comparison
+from gan_lightning.report.comparison import Comparison
 from gan_lightning.report.evaluations import At
 from gan_lightning.report.figures import FIGURES, SAMPLES, asked
 from gan_lightning.report.finding import find_runs
 from gan_lightning.report.grids import animation, chosen, grids
+from gan_lightning.report.logged import last_spectra, seconds_per_100
 from gan_lightning.report.missing import Missing
 from gan_lightning.report.picture import Curve, Panel
-from gan_lightning.report.study import Moments, Study, last_spectra, seconds_per_100
+from gan_lightning.report.study import Moments, Study
 from tests.report.made import made
 
 BSSN = {"name": "bssn", "scale": 2.0}
@@ -139,7 +141,8 @@ def test_gradient_norms_together_and_by_layer(tmp_path: Path) -> None:
 
 def test_variances_stand_beside_the_theorems_bounds(tmp_path: Path) -> None:
     """That of BSSN at scale 2 is four times Theorem 3's; SN has Theorem 2's; none has none."""
-    for name, norm in {"sn": "sn", "bssn": BSSN, "none": "none"}.items():
+    norms: dict[str, Any] = {"sn": "sn", "bssn": BSSN, "none": "none"}
+    for name, norm in norms.items():
         folder = made(tmp_path / name, 0, norm)
         logged(folder, {"variance/a": {0: 0.01, 100: 0.02}, "variance/product": {0: 0.01}})
         facts = {"a": {"scale": 2.0 if name == "bssn" else 1.0, "theorem_2": 0.1, "theorem_3": 0.2}}
@@ -178,7 +181,8 @@ def test_scores_against_variances_take_each_runs_best(tmp_path: Path) -> None:
     folder = made(tmp_path / "a", fids={50: 4.0, 100: 9.0})
     logged(folder, {"variance/product": {0: 1.0, 40: 1e-3, 60: 1e-6}})
     (panel,) = panels("bssn-23", study(tmp_path))
-    assert (panel.curves[0].x, panel.curves[0].y) == (pytest.approx([-3.0]), [4.0])
+    assert panel.curves[0].x == pytest.approx([-3.0])
+    assert panel.curves[0].y == [4.0]
 
 
 def test_time_is_that_of_all_starts(tmp_path: Path) -> None:
