@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from gan_lightning.report.missing import Missing
 from gan_lightning.report.picture import Curve, Panel
@@ -174,6 +174,3 @@ def _require(study: Study, diagnostic: str) -> None:
         raise Missing(
             f"{diagnostic}/... in metrics.csv", f"train with --diagnostics.of [{diagnostic}]"
         )
-
-
-Maker = Callable[[Study], list[Panel]]

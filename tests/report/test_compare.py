@@ -132,6 +132,15 @@ def test_differences_leave_other_options_alike(tmp_path: Path) -> None:
     assert sorted(float(row[-1].text) for row in rows) == [-10.0, -3.0]
 
 
+def test_differences_of_pooled_runs_pair_what_is_else_alike(tmp_path: Path) -> None:
+    """Seed 0 of n_dis 1 with seed 0 of n_dis 1, although both stand in one line."""
+    for n_dis, (sn, bsn) in {1: (10.0, 7.0), 5: (100.0, 95.0)}.items():
+        made(tmp_path / f"sn-{n_dis}", 0, "sn", [sn], n_dis=n_dis)
+        made(tmp_path / f"bsn-{n_dis}", 0, {"name": "bssn", "scale": n_dis}, [bsn], n_dis=n_dis)
+    found = comparison(tmp_path, "model.norm", against="sn")
+    assert tables_of(found)[1].rows[0][2].text == "-4.0 ± 1.0"
+
+
 @pytest.mark.parametrize(
     ("at", "expected"), [("end", 9.0), ("best", 4.0), ("last", 9.0), ("20", 6.0)]
 )
