@@ -420,7 +420,7 @@ def _average_in(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
         return dict(checkpoint[AVERAGE])
     states = checkpoint.get("callbacks", {}).items()
     before = (state for name, state in states if str(name).startswith("GeneratorAverage"))
-    return dict(next(before, {}).get("weights", {}))
+    return dict(next(before, {"weights": {}})["weights"])
 
 
 def _at_least(argument: str, value: int, least: int) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,11 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from gan_lightning import GAN
+from gan_lightning.analysis import gradient_norm, input_gradient_norm, output, variance
 from gan_lightning.callbacks import Diagnostics
 from gan_lightning.data import digits
 from gan_lightning.errors import UserError
 from gan_lightning.streams import stream
-from tests.conftest import Gan, bare_trainer, last, rows, same
+from tests.conftest import ROOT, Gan, bare_trainer, last, rows, same
 from tests.test_training import PRECISIONS
 
 ALL = (
@@ -186,8 +190,6 @@ class Counting(nn.Module):
 
 
 def test_a_discriminator_that_keeps_books_is_left_as_it_was(tmp_path: Path) -> None:
-    from gan_lightning.analysis import gradient_norm, input_gradient_norm, output
-
     states = []
     for of in ((), (gradient_norm(), output(), input_gradient_norm())):
         torch.manual_seed(0)
@@ -202,7 +204,23 @@ def test_a_discriminator_that_keeps_books_is_left_as_it_was(tmp_path: Path) -> N
 def test_mistakes_are_told(gan: Gan, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"--diagnostics.every_n_steps must be >= 1, got 0"):
         gan("--diagnostics.every_n_steps", "0")
-    from gan_lightning.analysis import variance
-
     with pytest.raises(UserError, match="look at real images, but the trainer has no"):
         Diagnostics([variance()]).setup(bare_trainer(tmp_path), GAN((1, 16, 16)), "fit")
+
+
+@pytest.mark.slow
+def test_two_processes_see_what_one_with_all_images_sees(tmp_path: Path) -> None:
+    """Before any update, when their weights are the same; and both stay in step afterwards."""
+    for world in ("1", "2"):
+        command = [sys.executable, "-m", "tests.callbacks.looks", str(tmp_path / world), world]
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        subprocess.run(command, check=True, env=environment, cwd=ROOT, timeout=240)
+    one, two = (rows(tmp_path / world) for world in ("1", "2"))
+    looked = [row["step"] for row in two if row["output/real"]]
+    assert looked == ["0", "2"]
+    columns = [column for column in one[0] if "/" in column]
+    assert len(columns) == 9 + 3 + 2
+    for column in columns:
+        assert float(two[0][column]) == pytest.approx(float(one[0][column]), rel=1e-9), column
+    files = [(tmp_path / world / "spectra.jsonl").read_text().splitlines() for world in ("1", "2")]
+    assert len(files[1]) == len(files[0]) == 2 * 8

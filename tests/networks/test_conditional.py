@@ -162,6 +162,12 @@ def test_classes_reach_the_networks_that_ask_for_them() -> None:
     assert not unconditional.is_conditional
 
 
+def test_one_class_is_a_number_of_classes() -> None:
+    generator = ConditionalCNNGenerator(SHAPE, latent_dim=3, width=1, num_classes=1)
+    images = generator(torch.zeros(2, 3), torch.zeros(2, dtype=torch.int64))
+    assert images.shape == (2, *SHAPE)
+
+
 AC = partial(AuxiliaryCNNDiscriminator, width=1)
 CONCAT = partial(ConcatCNNDiscriminator, width=1)
 

@@ -102,11 +102,14 @@ def test_values_are_drawn_by_place_whoever_draws(method: str) -> None:
 
 def test_a_folder_of_other_runs_is_refused(tmp_path: Path) -> None:
     sweep = read(ROOT / "sweeps" / "digits.yaml")
-    make = lambda extra: Workers(sweep, extra, tmp_path, None, 1, 1, False, [])  # noqa: E731
-    make([])._claim_folder()
-    make([])._claim_folder()
+
+    def make(*extra: str) -> Workers:
+        return Workers(sweep, extra, tmp_path, None, 1, 1, False, [])
+
+    make()._claim_folder()
+    make()._claim_folder()
     with pytest.raises(UserError, match="choose another folder"):
-        make(["--trainer.max_steps=3"])._claim_folder()
+        make("--trainer.max_steps=3")._claim_folder()
 
 
 def test_a_storage_that_is_none_is_refused_without_its_password() -> None:
@@ -143,7 +146,15 @@ def running(words: str) -> list[int]:
 def command(tmp_path: Path) -> list[str]:
     """``gan sweep`` of four runs of seconds."""
     config = tmp_path / "tiny.yaml"
-    config.write_text(TINY.replace("max_steps: 6", "max_steps: 300"))
+    longer = {
+        "max_steps: 6": "max_steps: 600",
+        "interval: 4": "interval: 200",
+        "steps: 3": "steps: 20",
+    }
+    text = TINY
+    for before, now in longer.items():
+        text = text.replace(before, now)
+    config.write_text(text)
     content = {
         "command": ["gan", "fit", "--config", str(config), "${args}"],
         "method": "grid",
@@ -176,7 +187,7 @@ def test_a_study_survives_kills_of_everything(tmp_path: Path) -> None:
     whole.wait()
     until(lambda: not running(str(out)))  # nothing trains on unseen
     half = {path: checkpoint_step(path) for path in out.glob("*/checkpoints/last.ckpt")}
-    assert any(0 < step < 300 for step in half.values())
+    assert any(0 < step < 600 for step in half.values())
 
     again = subprocess.Popen(command(tmp_path), cwd=ROOT, stdout=subprocess.PIPE, text=True)
     until(lambda: running(f"--run={out}"), 300)
