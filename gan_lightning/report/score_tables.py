@@ -102,7 +102,9 @@ def _notes(comparison: Comparison, section: Section) -> list[str]:
     if repeating:
         notes.append(f"they differ along with that in {', '.join(repeating)}")
     if pooled:
-        notes.append(f"runs of one line differ in {', '.join(pooled)}, which --by leaves out")
+        notes.append(
+            f"runs of one line differ in {', '.join(pooled)}, by which they are not grouped"
+        )
     going = [m for g in section.groups for m in g.members if m.ending.state != "finished"]
     if going:
         notes.append(f"{len(going)} of the runs are not finished: {_states(going)}")
@@ -214,5 +216,5 @@ def _table_of_rest(apart: Sequence[tuple[str, str]], shown: int | None) -> Table
     named = sorted(apart, key=lambda run: [order(part) for part in run[0].split("/")])
     rows = [[Cell(path), Cell(why)] for path, why in named[:shown]]
     rest = len(named) - len(rows)
-    notes = [f"and {rest} more; --out names them all"] if rest else []
+    notes = [f"and {rest} more; a table in a file names them all"] if rest else []
     return Table(f"Not in any mean: {len(named)} runs", ["run", "why"], rows, 2, notes)

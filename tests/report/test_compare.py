@@ -170,7 +170,7 @@ def test_by_pools_what_it_leaves_out_and_says_so(tmp_path: Path) -> None:
     made(tmp_path / "b", 0, fids=[3.0], n_dis=5)
     assert means(tmp_path, by="model.norm") == {("sn",): 2.0}
     (table,) = tables_of(comparison(tmp_path, "model.norm"))
-    assert "runs of one line differ in model.n_dis, which --by leaves out" in table.notes
+    assert "runs of one line differ in model.n_dis, by which they are not grouped" in table.notes
 
 
 @pytest.mark.parametrize(
