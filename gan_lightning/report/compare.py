@@ -50,6 +50,6 @@ def compare(
     if not bold:
         print("\n* the best of its column")
     if out is not None:
-        with told(out, "Choose another --out"):
+        with told(out):
             write_whole(out, as_text(found, Path(out).suffix))
         print(f"\nSaved {out}")

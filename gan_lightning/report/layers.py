@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from gan_lightning.report.missing import Missing
 from gan_lightning.report.picture import Curve, Panel
@@ -83,7 +83,7 @@ def norm_ratios(study: Study) -> list[Panel]:
 def spectra(study: Study) -> list[Panel]:
     """SNGAN Fig. 3: squared singular values of each layer at the last look, the largest being 1."""
     if not study.spectra:
-        raise Missing("spectra", "train with --diagnostics.of [spectra]")
+        raise Missing("spectra", "set diagnostics.of to [spectra]")
     layers = dict.fromkeys(layer for found in study.spectra.values() for layer in found)
     panels = []
     for layer in layers:
@@ -171,9 +171,4 @@ def _panel(title: str, y: str, curves: list[Curve]) -> Panel:
 
 def _require(study: Study, diagnostic: str) -> None:
     if not study.parts(diagnostic):
-        raise Missing(
-            f"{diagnostic}/... in metrics.csv", f"train with --diagnostics.of [{diagnostic}]"
-        )
-
-
-Maker = Callable[[Study], list[Panel]]
+        raise Missing(f"{diagnostic}/... in metrics.csv", f"set diagnostics.of to [{diagnostic}]")

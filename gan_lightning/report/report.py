@@ -61,7 +61,7 @@ def report(
             f"The figures over training show {len(study.lanes)} groups of the best scores, not the "
             f"other {study.left}: choose runs, or group by fewer options."
         )
-    with told(folder, "Choose another --out"):
+    with told(folder):
         for drawing in drawings:
             _draw(drawing, study, page, folder)
         if names is None or set(names) & set(SAMPLES):
@@ -155,9 +155,7 @@ def _add_samples(study: Study, page: Page, folder: Path, steps: Sequence[int]) -
         for grid in found:
             write_whole(folder / f"samples-{k}-{grid.step:08d}.png", grid.png)
     if not page.samples:
-        page.missing.append(
-            ("samples", "no run holds samples/: train with --samples.every_n_steps N")
-        )
+        page.missing.append(("samples", "no run holds samples/: set samples.every_n_steps"))
 
 
 def _grid(grid: grids.Grid, label: str) -> Image:

@@ -88,8 +88,10 @@ def _notes(comparison: Comparison, section: Section) -> list[str]:
     lines = comparison.lines[section.measure]
     counts = {value.n for line in lines for value in line.found.values()}
     notes = []
+    pooled = [o for o in comparison.collection.differing() if _pooled(comparison, section, o)]
     if counts - {1}:
-        notes.append("mean ± standard error over runs that differ in their seed")
+        apart = "" if pooled else " that differ in their seed"
+        notes.append(f"mean ± standard error over runs{apart}")
     if any(n >= 3 for n in counts):
         few = " (of few runs, they are too narrow)" if any(3 <= n < 8 for n in counts) else ""
         notes.append(f"[low, high]: 95 % bootstrap intervals of the mean, BCa{few}")
@@ -99,9 +101,10 @@ def _notes(comparison: Comparison, section: Section) -> list[str]:
     repeating = [comparison.by[k] for k in section.telling()[1] if comparison.by[k] not in shown]
     if repeating:
         notes.append(f"they differ along with that in {', '.join(repeating)}")
-    pooled = [o for o in comparison.collection.differing() if _pooled(comparison, section, o)]
     if pooled:
-        notes.append(f"runs of one line differ in {', '.join(pooled)}, which --by leaves out")
+        notes.append(
+            f"runs of one line differ in {', '.join(pooled)}, by which they are not grouped"
+        )
     going = [m for g in section.groups for m in g.members if m.ending.state != "finished"]
     if going:
         notes.append(f"{len(going)} of the runs are not finished: {_states(going)}")
@@ -119,7 +122,9 @@ def _pooled(comparison: Comparison, section: Section, option: str) -> bool:
 def _differences(comparison: Comparison, section: Section) -> list[Table]:
     assert comparison.against is not None
     scores = [score for score in section.scores if not is_spread(score)]
-    rows = difference_rows(section, comparison.by, comparison.against, scores)
+    rows = difference_rows(
+        section, comparison.by, comparison.against, scores, comparison.collection
+    )
     if not rows:
         return []
     names, shown = short_names(comparison.by), _columns(comparison, section)
@@ -163,7 +168,9 @@ def as_csv(comparison: Comparison) -> str:
                 theirs = "; ".join(f"{n} ({n.source})" for n in line.published.get(score, []))
                 row = named | _numbers(score, value) | {"best": best, "published": theirs}
                 file.writerow(row | {"kind": "score"})
-        for other in difference_rows(section, comparison.by, comparison.against, section.scores):
+        for other in difference_rows(
+            section, comparison.by, comparison.against, section.scores, comparison.collection
+        ):
             named = dict(zip(comparison.by, other.group.key, strict=True))
             named |= dict(section.measure)
             for score, value in other.found.items():
@@ -209,5 +216,5 @@ def _table_of_rest(apart: Sequence[tuple[str, str]], shown: int | None) -> Table
     named = sorted(apart, key=lambda run: [order(part) for part in run[0].split("/")])
     rows = [[Cell(path), Cell(why)] for path, why in named[:shown]]
     rest = len(named) - len(rows)
-    notes = [f"and {rest} more; --out names them all"] if rest else []
+    notes = [f"and {rest} more; a table in a file names them all"] if rest else []
     return Table(f"Not in any mean: {len(named)} runs", ["run", "why"], rows, 2, notes)

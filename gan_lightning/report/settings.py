@@ -48,18 +48,18 @@ def losses(study: Study) -> list[Panel]:
     """Losses of both players."""
     names = [name for name in ("discriminator_loss", "generator_loss") if study.curves(name)]
     if not names:
-        raise Missing("losses in metrics.csv", "train with --trainer.log_every_n_steps N")
+        raise Missing("losses in metrics.csv", "set trainer.log_every_n_steps")
     return [Panel("", "iteration", name, study.curves(name)) for name in names]
 
 
 def scores_against_scale(study: Study) -> list[Panel]:
     """BSSN Fig. 6: scores against the scale; methods without one as levels."""
-    return scores_against(study, SCALE, "scale", "train with several --model.norm.scale")
+    return scores_against(study, SCALE, "scale", "train with several model.norm.scale")
 
 
 def scores_against_n_dis(study: Study) -> list[Panel]:
     """SNGAN Fig. 11: scores against the number of discriminator updates."""
-    return scores_against(study, N_DIS, "n_dis", "train with several --model.n_dis")
+    return scores_against(study, N_DIS, "n_dis", "train with several model.n_dis")
 
 
 def scores_against_width(study: Study) -> list[Panel]:
@@ -173,7 +173,7 @@ def _at(names: Sequence[str], places: Sequence[int]) -> list[str]:
 def scores_against_variances(study: Study) -> list[Panel]:
     """BSSN Fig. 23: the best score of each run against the product of its layers' variances."""
     if not study.at_best:
-        raise Missing("variance/product beside scores", "train with --diagnostics.of [variance]")
+        raise Missing("variance/product beside scores", "set diagnostics.of to [variance]")
     curves = [
         Curve(
             study.lanes[k].label,

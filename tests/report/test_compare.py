@@ -132,6 +132,15 @@ def test_differences_leave_other_options_alike(tmp_path: Path) -> None:
     assert sorted(float(row[-1].text) for row in rows) == [-10.0, -3.0]
 
 
+def test_differences_of_pooled_runs_pair_what_is_else_alike(tmp_path: Path) -> None:
+    """Seed 0 of n_dis 1 with seed 0 of n_dis 1, although both stand in one line."""
+    for n_dis, (sn, bsn) in {1: (10.0, 7.0), 5: (100.0, 95.0)}.items():
+        made(tmp_path / f"sn-{n_dis}", 0, "sn", [sn], n_dis=n_dis)
+        made(tmp_path / f"bsn-{n_dis}", 0, {"name": "bssn", "scale": n_dis}, [bsn], n_dis=n_dis)
+    found = comparison(tmp_path, "model.norm", against="sn")
+    assert tables_of(found)[1].rows[0][2].text == "-4.0 ± 1.0"
+
+
 @pytest.mark.parametrize(
     ("at", "expected"), [("end", 9.0), ("best", 4.0), ("last", 9.0), ("20", 6.0)]
 )
@@ -161,7 +170,7 @@ def test_by_pools_what_it_leaves_out_and_says_so(tmp_path: Path) -> None:
     made(tmp_path / "b", 0, fids=[3.0], n_dis=5)
     assert means(tmp_path, by="model.norm") == {("sn",): 2.0}
     (table,) = tables_of(comparison(tmp_path, "model.norm"))
-    assert "runs of one line differ in model.n_dis, which --by leaves out" in table.notes
+    assert "runs of one line differ in model.n_dis, by which they are not grouped" in table.notes
 
 
 @pytest.mark.parametrize(

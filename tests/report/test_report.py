@@ -226,10 +226,10 @@ def test_figures_show_the_best_groups_only(tmp_path: Path) -> None:
 def test_what_no_run_holds_is_said_with_its_option(tmp_path: Path) -> None:
     made(tmp_path / "a")
     for name, option in {
-        "bssn-2": "--diagnostics.of [gradient_norm]",
-        "bssn-7": "--diagnostics.of [variance]",
-        "sngan-3": "--diagnostics.of [spectra]",
-        "sngan-11": "several --model.n_dis",
+        "bssn-2": "diagnostics.of to [gradient_norm]",
+        "bssn-7": "diagnostics.of to [variance]",
+        "sngan-3": "diagnostics.of to [spectra]",
+        "sngan-11": "several model.n_dis",
     }.items():
         with pytest.raises(Missing, match=re.escape(option)):
             panels(name, study(tmp_path))
@@ -316,7 +316,7 @@ def test_the_page_holds_all_it_shows(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert all((out / link).is_file() for link in page.links if not link.startswith("#"))
     assert "unfinished: 30 of 100 iterations" in text
     assert "prefers-reduced-motion" in text
-    assert "--diagnostics.of [variance]" in text
+    assert "diagnostics.of to [variance]" in text
     assert "&lt;none&gt; &amp; $x_1$" in text
     assert "Not drawn: bssn-7" in capsys.readouterr().out
     names = {path.name for path in out.iterdir()}
