@@ -1,8 +1,8 @@
 """The papers' comparisons as they were made here: docs/reproduction.md and the records behind it.
 
 ``python -m benchmarks.reproduction record NAME RUNS...`` keeps what a comparison needs of finished
-runs under ``docs/evidence/NAME/``; ``python -m benchmarks.reproduction`` makes the page from it. All
-numbers of the page are computed from the records, in the way of ``gan compare``.
+runs under ``docs/evidence/NAME/``; ``python -m benchmarks.reproduction`` makes the page from it.
+All numbers of the page are computed from the records, in the way of ``gan compare``.
 """
 
 from __future__ import annotations
@@ -85,8 +85,8 @@ STUDIES = (
         "digits",
         "Handwritten digits, three seeds",
         "gan sweep sweeps/digits.yaml",
-        "8x8 digits enlarged to 16x16, small networks, 1,500 updates, one scale for all: the demo's "
-        "settings. The scores are those of the digits extractor.",
+        "8x8 digits enlarged to 16x16, small networks, 1,500 updates, one scale for ssn and bssn: "
+        "the demo's settings. The scores are those of the digits extractor.",
         "sn",
         _claims("digits_fid"),
     ),
@@ -95,10 +95,10 @@ STUDIES = (
         "CIFAR10 as JPEG, the papers' CNNs at a quarter of their width",
         "gan sweep sweeps/cifar10_evidence.yaml -- --data.root cifar/train --data.held_out "
         "cifar/test --evaluation.extractor.weights cifar10jpeg.safetensors",
-        "The images were compressed as JPEG before; width 16 in place of 64, batches of 32 in place "
-        "of 64, 5,000 updates in place of 400,000, one scale (1.4) for ssn and bssn, which no pilot "
-        "chose. The extractor is a classifier trained on the labels (79.3 % on the 10,000 test "
-        "images), so the FID is on a scale of its own.",
+        "The images were compressed as JPEG before; width 16 in place of 64, batches of 32 in "
+        "place of 64, 5,000 updates in place of 400,000, one scale (1.4) for ssn and bssn, which "
+        "no pilot chose. The extractor is a classifier trained on the labels (79.3 % on the 10,000 "
+        "test images), so the FID is on a scale of its own.",
         "sn",
         _claims("cifar10jpeg_fid"),
     ),
@@ -107,9 +107,9 @@ STUDIES = (
 HEAD = """\
 # Reproduction
 
-What the papers claim, beside what this project has measured so far. Every run below is recorded under
-[docs/evidence](evidence) with its options, its course and its scores (what a run's folder holds, less
-weights and images), and this page is computed from those records by
+What the papers claim, beside what this project has measured so far. Every run below is recorded
+under [docs/evidence](evidence) with its options, its course and its scores (what a run's folder
+holds, less weights and images), and this page is computed from those records by
 `python -m benchmarks.reproduction`. `gan compare docs/evidence/NAME` prints the same tables.
 
 No run here is at the papers' size: nothing below reproduces a number of theirs, and their protocol
