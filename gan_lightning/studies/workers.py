@@ -95,7 +95,7 @@ class Workers:
         Raises:
             UserError: They are runs of another command.
         """
-        with told(self.folder, "Choose another folder with --out"):
+        with told(self.folder, "Choose another folder with `out`"):
             (self.folder / LOCKS).mkdir(parents=True, exist_ok=True)
         path = self.folder / STUDY
         own = {"command": list(self.sweep.command), "extra": self.extra}

@@ -59,8 +59,11 @@ def test_two_workers_share_a_study_whose_runs_fail_in_every_way(tmp_path: Path) 
     assert [t.user_attrs[queue.SLOT] for t in queue.of_study(study, TrialState.WAITING)] == [4, 5]
 
 
-def test_a_worker_that_is_killed_loses_nothing(tmp_path: Path) -> None:
+def test_a_worker_that_is_killed_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its run stops with it, and is in the queue again."""
+    monkeypatch.setenv("FAKE_SECONDS", "600")  # it would outlive the test
     job = fake.job(tmp_path, ["slow"], 1, "lock", os.getpid())
     study = queue.opened(job.sweep, job.storage)
     queue.fill(study, job.sweep, 1)
@@ -99,7 +102,7 @@ def test_a_run_worse_than_the_median_is_stopped_on_request(
     worker = Worker(job)
     for value in range(5):  # the fake run measures 9.0 at step 2
         measured = {2: float(value)}
-        done = optuna.create_trial(value=1.0, intermediate_values=measured)  # type: ignore[arg-type]
+        done = optuna.create_trial(value=1.0, intermediate_values=measured)
         worker.study.add_trial(done)
     queue.fill(worker.study, job.sweep, 1)
     worker.work()
