@@ -19,7 +19,7 @@ NAMES = {"theorem_2": "Theorem 2", "theorem_3": "Theorem 3"}
 def gradient_norms(study: Study) -> list[Panel]:
     """BSSN Fig. 2: gradients of the discriminator's weights, together and layer by layer."""
     _require(study, "gradient_norm")
-    together = _panel("all weights", "gradient norm", study.curves("gradient_norm/total", log=True))
+    together = _panel("all weights", "gradient norm", study.curves("gradient_norm/total"))
     return [together, *_by_group(study, "gradient_norm", "gradient norm")]
 
 
@@ -42,7 +42,7 @@ def variances(study: Study) -> list[Panel]:
     _require(study, "variance")
     panels = []
     for layer in _layers(study, "variance"):
-        curves = study.curves(f"variance/{layer}", log=True)
+        curves = study.curves(f"variance/{layer}")
         panels.append(_panel(layer, "variance", curves + _bounds(study, layer, curves)))
     return panels
 
@@ -121,10 +121,7 @@ def input_gradients(study: Study) -> list[Panel]:
     """Norms of the gradient of D by its input, at real, generated and interpolated images."""
     _require(study, "input_gradient_norm")
     kinds = study.parts("input_gradient_norm")
-    return [
-        _panel(kind, "|dD/dx|", study.curves(f"input_gradient_norm/{kind}", log=True))
-        for kind in kinds
-    ]
+    return [_panel(kind, "|dD/dx|", study.curves(f"input_gradient_norm/{kind}")) for kind in kinds]
 
 
 def outputs(study: Study) -> list[Panel]:
@@ -139,7 +136,7 @@ def _by_group(study: Study, diagnostic: str, y: str, log: bool = True) -> list[P
     panels = []
     for k, lane in enumerate(study.lanes):
         curves = [
-            curve_of(part, study.bands[f"{diagnostic}/{part}"][k], color, log)
+            curve_of(part, study.bands[f"{diagnostic}/{part}"][k], color)
             for color, part in enumerate(parts)
             if k in study.bands.get(f"{diagnostic}/{part}", {})
         ]

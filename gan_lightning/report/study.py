@@ -32,12 +32,12 @@ SINGLES = 3
 
 
 class Moments:
-    """Number, mean, spread and least of values that come one at a time (Welford 1962)."""
+    """Number, mean and spread of values that come one at a time (Welford 1962)."""
 
-    __slots__ = ("least", "mean", "n", "squares")
+    __slots__ = ("mean", "n", "squares")
 
     def __init__(self) -> None:
-        self.n, self.mean, self.squares, self.least = 0, 0.0, 0.0, math.inf
+        self.n, self.mean, self.squares = 0, 0.0, 0.0
 
     def add(self, value: float) -> None:
         """Takes another value."""
@@ -45,7 +45,6 @@ class Moments:
         difference = value - self.mean
         self.mean += difference / self.n
         self.squares += difference * (value - self.mean)
-        self.least = min(self.least, value)
 
     @property
     def error(self) -> float:
@@ -147,15 +146,14 @@ class Study:
         ]
         return list(dict.fromkeys(names))
 
-    def curves(self, column: str, log: bool = False) -> list[Curve]:
+    def curves(self, column: str) -> list[Curve]:
         """A column of all groups: means with bands of one standard error, and unfinished runs.
 
         Args:
             column: Of ``metrics.csv``, or the name of a score.
-            log: Whether the band has to stay above zero: it then ends at the smallest value.
         """
         bands = sorted(self.bands.get(column, {}).items())
-        curves = [curve_of(self.lanes[k].label, band, k, log) for k, band in bands]
+        curves = [curve_of(self.lanes[k].label, band, k) for k, band in bands]
         singles = self.singles.get(column, [])
         return curves + [Curve(s.label, s.x, s.y, color=s.lane, style="thin") for s in singles]
 
@@ -276,10 +274,14 @@ def _badness(comparison: Comparison, key: Key) -> float:
     return math.inf
 
 
-def curve_of(label: str, band: Band, color: int, log: bool = False) -> Curve:
-    """A mean with its band of one standard error."""
+def curve_of(label: str, band: Band, color: int) -> Curve:
+    """A mean with its band of one standard error.
+
+    The band ends no lower than the smallest value (by Bhatia and Davis 2000, the standard error is
+    at most the mean less that): where all values are positive, a logarithmic axis shows it whole.
+    """
     found = sorted(band.items())
-    low = [max(m.mean - m.error, m.least) if log else m.mean - m.error for _, m in found]
+    low = [m.mean - m.error for _, m in found]
     high = [m.mean + m.error for _, m in found]
     mean = [m.mean for _, m in found]
     several = any(m.n > 1 for _, m in found)
