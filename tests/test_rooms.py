@@ -66,10 +66,21 @@ ALLOWED: dict[str, set[str]] = {
         "players",
         "step",
     },
+    "competitors": {
+        "combinations",
+        "images",
+        "initialization",
+        "losses",
+        "networks",
+        "normalization",
+        "penalties",
+        "players",
+    },
     "gan": {
         "augmentation",
         "checkpoints",
         "combinations",
+        "competitors",
         "divergence",
         "draws",
         "images",
@@ -211,6 +222,7 @@ def test_modules_have_tests_under_their_own_name() -> None:
 
 
 NAMED_OTHERWISE = {
+    "competitors",  # training, methods, players, networks
     "clock",  # its doctests, data/test_loading, callbacks/test_ema
     "defaults",  # cli/test_front
     "distributed",  # ddp, and the rooms that agree between processes
