@@ -76,4 +76,4 @@ def main(config: str = "configs/digits.yaml", steps: int = 2 * EVERY) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    main(next(iter(sys.argv[1:]), "configs/digits.yaml"))

@@ -34,13 +34,13 @@ def judge(
         scale: The scale.
         norms: The norms, in their order.
         vanishing: A median below this vanishes.
-        exploding: A norm above this explodes.
+        exploding: A median above this explodes; a single spike is what healthy trainings have too.
         finished: Whether the probe came to its end; one that diverged explodes.
     """
     later = norms[len(norms) // 2 :] or [math.nan]
     finite = [norm for norm in norms if math.isfinite(norm)]
     median, highest = statistics.median(later), max(finite, default=math.nan)
-    if not finished or len(finite) < len(norms) or not highest <= exploding:
+    if not finished or len(finite) < len(norms) or not median <= exploding:
         verdict = "explodes"
     elif median == 0:
         verdict = "dead"

@@ -21,6 +21,10 @@ from gan_lightning.gan import GAN
 from gan_lightning.run_folder import ADVICE
 from gan_lightning.runs.step_log import StepLog
 
+DIVERSE = 0.5
+"""Before the images are half as diverse as real ones, there is nothing that could collapse: an
+untrained generator's noise is often more diverse than the first images that it learns."""
+
 log = logging.getLogger(__name__)
 
 
@@ -58,7 +62,8 @@ class Advisor(Callback):
         saturated: The discriminator is saturated where the mean slope of its loss is below this, of
             1 where every image counts (Arjovsky and Bottou 2017).
         collapsed: The generator collapses where the diversity of its images falls below this part
-            of the highest that it had (SNGAN 4.2 measures it, by MS-SSIM, within each class).
+            of the highest that it had, if they ever had half the diversity of real ones (SNGAN 4.2
+            measures it, by MS-SSIM, within each class).
     """
 
     def __init__(
@@ -178,7 +183,7 @@ class Advisor(Callback):
                 "smaller n_dis",
             ),
             "collapse": _if(
-                signs.diversity < self.collapsed * signs.most,
+                signs.diversity < self.collapsed * signs.most and signs.most > DIVERSE,
                 f"the generator collapses: the diversity of its images is {signs.diversity:.2g} of "
                 f"that of real ones, after {signs.most:.2g}. Try norm bssn, a lower learning rate "
                 "of the generator, a larger n_dis, or a larger batch; start from an earlier "

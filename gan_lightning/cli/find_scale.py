@@ -33,7 +33,7 @@ usage: gan find-scale --config FILE [--scales S [S ...]] [--steps N] [--out DIR]
 Trains a short probe at each scale of the discriminator's norm, as learning-rate finders do for the
 rate, and looks at the norm of the gradient of the discriminator's loss. Writes a table
 ({table}), a plot ({plot}) and the probes, each a run of its own, to --out; prints the
-widest interval of scales in which no gradient explodes and none vanishes.
+widest interval of scales in which gradients neither vanish nor explode.
 
 What it says is where training is not lost at the start, not where the images are best: see
 docs/gallery.md for how the interval compares with a study of scores.
@@ -43,7 +43,7 @@ docs/gallery.md for how the interval compares with a study of scores.
   --every N            updates between two looks (default: {every})
   --vanishing X        a median norm in the second half of a probe below this vanishes
                        (default: {vanishing})
-  --exploding X        a norm above this explodes (default: {exploding})
+  --exploding X        a median above this explodes (default: {exploding})
   --out DIR            folder of the table, the plot and the probes (default: {out})
   --OPTION VALUE       any option of gan fit, for all probes; the norm must have a scale (ssn, bssn,
                        sn_conv)"""
@@ -53,7 +53,7 @@ DEFAULTS: dict[str, Any] = {
     "steps": 100,
     "every": 5,
     "vanishing": 0.1,
-    "exploding": 300.0,
+    "exploding": 100.0,
     "out": "runs/find-scale",
 }
 

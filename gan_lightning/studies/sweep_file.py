@@ -168,7 +168,7 @@ def _command(words: object) -> tuple[str, ...]:
     if not isinstance(words, Sequence) or isinstance(words, str) or [*words[:2]] != ["gan", "fit"]:
         raise UserError(
             f"command is {words!r}; it takes a list of words that begins with gan, fit, such as "
-            '["gan", "fit", "--config", "configs/digits.yaml", "${args}"]'
+            '["gan", "fit", ..., "${args}"]'
         )
     return tuple(str(word) for word in words)
 

@@ -15,7 +15,8 @@ from gan_lightning.analysis.scales import Probe, interval, judge
         ([50.0, 1.0, 2.0, 3.0], "fine"),
         ([1e-6, 1e-6, 0.5, 0.5], "fine"),  # it recovers
         ([5.0, 5.0, 0.01, 0.01], "vanishes"),
-        ([101.0, 1.0, 1.0, 1.0], "explodes"),
+        ([101.0, 1.0, 1.0, 1.0, 999.0], "fine"),  # spikes
+        ([1.0, 1.0, 101.0, 101.0], "explodes"),
         ([1.0, 1.0, 0.0, 0.0], "dead"),
         ([1.0, math.nan], "explodes"),
         ([1.0, math.inf], "explodes"),

@@ -31,7 +31,8 @@ def kinds(**changes: float) -> list[str]:
         ({"gradient": 1e4}, ["exploding"]),
         ({"gradient": float("nan")}, ["exploding"]),
         ({"diversity": 0.2}, ["collapse"]),
-        ({"diversity": 0.2, "most": 0.25}, []),  # it has not fallen
+        ({"diversity": 0.2, "most": 0.55}, []),  # it has not fallen far
+        ({"diversity": 0.02, "most": 0.3}, []),  # of an untrained generator
         ({"gradient": 0.01, "diversity": 0.0}, ["vanishing", "collapse"]),
     ],
 )
@@ -77,10 +78,14 @@ def test_training_does_not_notice_and_zero_switches_it_off(gan: Gan, tmp_path: P
 
 
 FAILURES = {
-    "gradients vanish at a small scale": ("vanishing", "--model.norm ssn --model.norm.scale 0.3"),
+    "gradients vanish at a small scale": (
+        "vanishing",
+        "--model.norm ssn --model.norm.scale 0.3 --trainer.max_steps 100",
+    ),
     "gradients vanish without a norm": (
         "vanishing",
-        "--model.norm none --model.objective wasserstein --trainer.max_steps 80",
+        "--model.norm none --model.objective wasserstein --model.generator_optimizer.lr 5e-3 "
+        "--trainer.max_steps 80",
     ),
     "gradients explode at a large scale": (
         "exploding",

@@ -23,11 +23,15 @@ Compared = Iterator[tuple[str, Any, Any]]
 TRAINER = ("max_steps", "val_check_interval", "log_every_n_steps", "check_val_every_n_epoch")
 """What Lightning's Trainer keeps as it was given."""
 
+LINKED = (("model", "seed"), ("data", "seed"))
+"""What the run's own seed is given to."""
+
 
 def compared(command: cli.GANCommand) -> Compared:
     """Every scalar option of a command that built its objects."""
     config = command.config[command.subcommand]
-    model, trainer = command.model, command.trainer
+    model: Any = command.model
+    trainer: Any = command.trainer
     yield from _one("data", config.data, command.datamodule)
     for option in ("checkpoints", "samples", "ema", "evaluation"):
         kind = type(command.config_init[command.subcommand][option])
@@ -56,6 +60,11 @@ def _plain(said: Namespace) -> Mapping[str, Any]:
     return vars(said)
 
 
+def _init_args(said: Any) -> dict[str, Any]:  # noqa: ANN401  (a class with arguments, or its name)
+    arguments = None if isinstance(said, str) or said is None else said.get("init_args")
+    return vars(arguments) if isinstance(arguments, Namespace) else dict(arguments or {})
+
+
 def _one(option: str, said: Any, thing: object) -> Compared:  # noqa: ANN401  (a class with arguments)
     """The class of an option, and its arguments."""
     thing = (
@@ -65,8 +74,7 @@ def _one(option: str, said: Any, thing: object) -> Compared:  # noqa: ANN401  (a
     )
     name = said if isinstance(said, str) else said.class_path
     yield option, name.rsplit(".", 1)[-1], type(thing).__name__
-    arguments = {} if isinstance(said, str) else said.get("init_args", {})
-    yield from _arguments(option, _plain(arguments) if arguments else {}, thing)
+    yield from _arguments(option, _init_args(said), thing)
 
 
 def _holds(thing: object, option: str) -> bool:
@@ -77,7 +85,7 @@ def _arguments(option: str, said: Mapping[str, Any], thing: object) -> Compared:
     """The scalars among arguments whose object keeps them under their own names."""
     counts = getattr(thing, "counts", None)
     for name, value in said.items():
-        if not isinstance(value, str | int | float | None) or name == "seed":
+        if not isinstance(value, str | int | float | None) or (option, name) in LINKED:
             continue
         if isinstance(counts, Counts) and name in Counts._fields:
             if value is not None:  # else it is the protocol's own
@@ -97,7 +105,7 @@ def _networks(said: Namespace, model: Any) -> Compared:  # noqa: ANN401  (a GAN)
     """Shapes of the networks beside those of their classes with these arguments."""
     for option in ("generator", "discriminator"):
         kind = _class(said[option])
-        arguments = dict(vars(said[option]).get("init_args") or {})
+        arguments = _init_args(said[option])
         if "num_classes" in inspect.signature(kind).parameters:
             arguments["num_classes"] = model.hparams["num_classes"]
         with torch.device("meta"):
@@ -108,7 +116,7 @@ def _networks(said: Namespace, model: Any) -> Compared:  # noqa: ANN401  (a GAN)
         norm = said["norm" if option == "discriminator" else "generator_norm"]
         if "gamma" not in str(norm):
             yield f"model.{option}.init_args", _weights(like), _weights(network)
-        scale = vars(norm.get("init_args") or Namespace()).get("scale") if norm else None
+        scale = _init_args(norm).get("scale")
         pairs = spectral_pairs(network)
         if scale is not None and pairs:
             yield f"model.{option} normalized", {scale}, {pair[0].scale for pair in pairs}
@@ -138,7 +146,7 @@ def _optimizers(said: Namespace, model: Any) -> Compared:  # noqa: ANN401  (a GA
             said[option].class_path.rsplit(".", 1)[-1],
             type(optimizer).__name__,
         )
-        for name, value in vars(said[option].get("init_args") or Namespace()).items():
+        for name, value in _init_args(said[option]).items():
             for group in optimizer.param_groups:
                 held = group.get("initial_lr", group["lr"]) if name == "lr" else group.get(name)
                 yield f"model.{option}.{name}", value, held
@@ -146,7 +154,7 @@ def _optimizers(said: Namespace, model: Any) -> Compared:  # noqa: ANN401  (a GA
         if said.get(option) is not None:
             schedule = next(made)["scheduler"]
             yield f"model.{option}", _class(said[option]).__name__, type(schedule).__name__
-            arguments = vars(said[option].get("init_args") or Namespace())
+            arguments = _init_args(said[option])
             yield from _arguments(f"model.{option}", arguments, schedule)
 
 
