@@ -95,7 +95,7 @@ def _notes(comparison: Comparison, section: Section) -> list[str]:
     if any(n >= 3 for n in counts):
         few = " (of few runs, they are too narrow)" if any(3 <= n < 8 for n in counts) else ""
         notes.append(f"[low, high]: 95 % bootstrap intervals of the mean, BCa{few}")
-    if not _columns(comparison, section):
+    if counts - {1} and not _columns(comparison, section):
         notes.append("these runs differ in nothing but their seeds")
     shown = {comparison.by[k] for k in _columns(comparison, section)}
     repeating = [comparison.by[k] for k in section.telling()[1] if comparison.by[k] not in shown]
