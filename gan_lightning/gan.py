@@ -382,7 +382,7 @@ class GAN(LightningModule):
         if not self.generator_average:
             raise UserError(
                 "the moving average of the generator is asked for, but there is none here: train "
-                "with --ema.decay 0.999, say, or leave ema out"
+                "with `ema.decay` 0.999, say, or leave `ema` out"
             )
         return with_weights(self.generator, self.generator_average)
 

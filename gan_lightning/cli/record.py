@@ -22,6 +22,30 @@ from gan_lightning.files import append_line, told, write_whole
 from gan_lightning.run_folder import CONFIG, HISTORY
 
 
+class Stopwatch:
+    """Seconds since it was made, less those of pauses; the last of them may be going on."""
+
+    def __init__(self) -> None:
+        self._apart = 0.0
+        self._paused_at: float | None = None
+        self._made_at = time.monotonic()
+
+    def pause(self) -> None:
+        """Stops it."""
+        self._paused_at = time.monotonic()
+
+    def go_on(self) -> None:
+        """Lets it go on."""
+        if self._paused_at is not None:
+            self._apart += time.monotonic() - self._paused_at
+        self._paused_at = None
+
+    def seconds(self) -> float:
+        """What it shows."""
+        now = time.monotonic() if self._paused_at is None else self._paused_at
+        return now - self._made_at - self._apart
+
+
 class RunRecord(SaveConfigCallback):
     """Compares the options with the checkpoint's, and writes them when the first iteration begins.
 
@@ -31,7 +55,7 @@ class RunRecord(SaveConfigCallback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Works out the options as they will be saved."""
-        self._apart = 0.0
+        self._clock = Stopwatch()
         if stage != "fit":
             return
         self._changed: dict[str, tuple[Any, Any]] = {}
@@ -65,7 +89,7 @@ class RunRecord(SaveConfigCallback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Gives the restored optimizers what was changed."""
-        self._began, self._apart = (time.monotonic(), trainer.global_step), 0.0
+        self._first = trainer.global_step
         for name, optimizer in zip(("generator", "discriminator"), trainer.optimizers, strict=True):
             resume.set_optimizer_options(name, optimizer, self._changed)
         if self._changed:
@@ -75,7 +99,7 @@ class RunRecord(SaveConfigCallback):
         """Writes, once: everything was accepted, and the first iteration is about to be made."""
         if not self._written:
             on_first(lambda: self._write(trainer))
-            self._began, self._apart = (time.monotonic(), trainer.global_step), 0.0
+            self._clock = Stopwatch()
         self._written = True
 
     def _write(self, trainer: Trainer) -> None:
@@ -88,11 +112,11 @@ class RunRecord(SaveConfigCallback):
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stops the clock: the time of evaluations is not that of training."""
-        self._apart -= time.monotonic()
+        self._clock.pause()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Lets it go on."""
-        self._apart += time.monotonic()
+        self._clock.go_on()
 
     def on_train_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
         """Says that the run came to its end."""
@@ -108,13 +132,12 @@ class RunRecord(SaveConfigCallback):
 
     def _end(self, trainer: Trainer, why: str) -> None:
         if trainer.is_global_zero:
-            (then, first), now = self._began, time.monotonic()
             entry = {
                 "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
                 "iteration": trainer.global_step,
                 "ended": why,
-                "iterations": trainer.global_step - first,
-                "seconds": round(now - then - self._apart, 3),
+                "iterations": trainer.global_step - self._first,
+                "seconds": round(self._clock.seconds(), 3),
             }
             append_line(Path(trainer.default_root_dir, HISTORY), json.dumps(entry))
 
