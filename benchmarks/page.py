@@ -72,6 +72,23 @@ def _verdict(value: float, bound: float) -> str:
     return "met" if value <= bound else "missed"
 
 
+def resnets(results: dict[str, Any]) -> list[str]:
+    """What the folds of ResNets save, in FLOPs and in time."""
+    lines = ["", "## ResNets, folded and not", ""]
+    lines += ["FLOPs of one iteration, relative to the plain loop over unfolded networks:", ""]
+    names = list(results["flops"]["32"])
+    lines += ["| size | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
+    for size, row in results["flops"].items():
+        lines.append(f"| {size} | " + " | ".join(f"{row[name]:.3f}" for name in names) + " |")
+    for name, rows in results.items():
+        if name.startswith("resnet"):
+            title = name.replace("resnet_32_batch_", "ResNet-32, batch ").replace(
+                "_n_dis_", ", n_dis "
+            )
+            lines += ["", f"{title} ({results['clock']}):", "", *table(rows)]
+    return lines
+
+
 def main() -> None:
     """Writes the page."""
     step = json.loads((RESULTS / "step.json").read_text())
@@ -101,6 +118,7 @@ def main() -> None:
     for name, rows in {**step, **scaling}.items():
         if name in TITLES:
             lines += ["", f"## {TITLES[name]}", "", *table(rows)]
+    lines += resnets(json.loads((RESULTS / "resnet.json").read_text()))
     seconds = scaling["processes_seconds"]
     lines += ["", "## Processes", "", "Seconds of one iteration of the digits demo by number of"]
     lines += ["processes, one thread and the same number of images each:", ""]

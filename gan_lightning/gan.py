@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, Self
 
-import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning.pytorch.utilities import rank_zero_info
@@ -17,20 +16,21 @@ from gan_lightning import clock, validation
 from gan_lightning.augmentation import Augmentation, View
 from gan_lightning.checkpoints import loading
 from gan_lightning.checkpoints.compatible import require_format, require_same_architecture, stamp
-from gan_lightning.combinations import doubts, require_single_images
+from gan_lightning.combinations import doubts
+from gan_lightning.competitors import Recipe, competitors
 from gan_lightning.divergence import LossWatch, check_state
 from gan_lightning.draws import Drawing
 from gan_lightning.errors import UserError, from_argument
-from gan_lightning.images import classes_at, evaluating, images_at, with_weights
-from gan_lightning.initialization import Initialization, initialize_
+from gan_lightning.images import classes_at, images_at, with_weights
+from gan_lightning.initialization import Initialization
 from gan_lightning.loop import Loop, require_known_strategy, why_no_graph
-from gan_lightning.losses import Objective, hinge, require_understood
+from gan_lightning.losses import Objective, hinge
 from gan_lightning.networks import CNNDiscriminator, CNNGenerator, Generator
-from gan_lightning.networks.base import ImageShape, build, require_same_classes
-from gan_lightning.normalization import Norm, none, normalize_, sn, zero_layers
+from gan_lightning.networks.base import ImageShape
+from gan_lightning.normalization import Norm, none, sn, zero_layers
 from gan_lightning.optim import GANAdam
 from gan_lightning.penalties import Penalty
-from gan_lightning.players import Player, declares_coupling
+from gan_lightning.players import Player
 
 AVERAGE = "generator_average"
 """The key of a checkpoint under which the moving average of the generator is, if there is one:
@@ -153,24 +153,15 @@ class GAN(LightningModule):
         self._optimizer_factories = (generator_optimizer, discriminator_optimizer)
         self._schedule_factories = (generator_schedule, discriminator_schedule)
 
-        with from_argument("generator"):
-            self.generator = build(generator, image_shape, num_classes)
-        with from_argument("discriminator"):
-            self.discriminator = build(discriminator, image_shape, num_classes)
-        require_same_classes(self.generator, self.discriminator)
-        initialize_(self.generator, generator_initialization)
-        initialize_(self.discriminator, initialization)
-        # A GPU and a CPU convolve faster in channels_last; the numbers are the same.
-        self.to(memory_format=torch.channels_last)
-        labels = (torch.zeros(1, dtype=torch.int64),) if self.is_conditional else ()
-        latent = torch.zeros(1, self.generator.latent_dim)
-        normalize_(self.generator, generator_norm, latent, *labels)
-        normalize_(self.discriminator, norm, torch.zeros(1, *image_shape), *labels)
-        require_single_images(declares_coupling(self.discriminator), self.penalties)
+        self.generator, self.discriminator = competitors(
+            image_shape,
+            num_classes,
+            Recipe(generator, generator_initialization, generator_norm),
+            Recipe(discriminator, initialization, norm),
+            objective,
+            self.penalties,
+        )
         self._doubts = doubts(objective, norm, self.penalties, initialization)
-        with torch.no_grad(), torch.random.fork_rng([]), evaluating(self.discriminator):
-            output: Any = self.discriminator(torch.zeros(1, *image_shape), *labels)
-        require_understood(objective, self.discriminator, output)
         self.after_each_iteration: list[Callable[[], None]] = []
         self.generator_average: dict[str, Tensor] = {}
         self.predicts_average = False
@@ -420,7 +411,7 @@ def _average_in(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
         return dict(checkpoint[AVERAGE])
     states = checkpoint.get("callbacks", {}).items()
     before = (state for name, state in states if str(name).startswith("GeneratorAverage"))
-    return dict(next(before, {}).get("weights", {}))
+    return dict(next(before, {"weights": {}})["weights"])
 
 
 def _at_least(argument: str, value: int, least: int) -> None:

@@ -63,7 +63,7 @@ class lecun(Initialization):
     """Normal weights of variance ``scale^2 / fan_in`` (LeCun et al. 1998; BSSN section 4, Fig. 8).
 
     Args:
-        scale: Multiplies every weight; BSSN finds good ones near 0.2 and above 1.
+        scale: Multiplies every weight; BSSN finds good ones near 0.2 and near 1.2.
     """
 
     def draw_(self, layer: nn.Module, weight: Tensor) -> None:

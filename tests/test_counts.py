@@ -14,7 +14,7 @@ from benchmarks.peers import naive, plain_iteration
 from gan_lightning.draws import Draw
 from gan_lightning.losses import hinge
 from gan_lightning.networks import CNNDiscriminator, CNNGenerator
-from gan_lightning.normalization import Norm, bssn, none, normalize_, sn, sn_conv
+from gan_lightning.normalization import Norm, bssn, frobenius, none, normalize_, sn, sn_conv, wn
 from gan_lightning.optim import GANAdam
 from gan_lightning.players import Player, descend
 from gan_lightning.step import iteration
@@ -80,7 +80,12 @@ def test_the_textbook_loop_costs_4_g_and_9_d() -> None:
     assert flops(one(plain_iteration, none())) == 4 * g - first_g + 9 * d - 2 * first_d
 
 
-@pytest.mark.parametrize("norm", [sn(), bssn(1.2)], ids=["sn", "bssn"])
+SHARED = pytest.mark.parametrize(
+    "norm", [sn(), bssn(1.2), wn(), frobenius()], ids=["sn", "bssn", "wn", "frobenius"]
+)
+
+
+@SHARED
 def test_normalization_adds_no_pass(norm: Norm) -> None:
     """Only matrix-vector products, which the counter does not even count."""
     assert flops(one(iteration, norm)) == flops(one(iteration, none()))
@@ -101,9 +106,22 @@ def test_operations_are_a_quarter_of_the_naive_ones() -> None:
     assert counts["strict"] <= counts["bssn"]
 
 
-def test_passes_of_one_version_share_the_normalized_weight() -> None:
+def test_what_is_not_estimated_costs_less() -> None:
+    """Beside an iteration without: the lengths, the divided weights and their gradients."""
+    counts = {}
+    for name, norm in (("none", none()), ("sn", sn()), ("wn", wn()), ("frobenius", frobenius())):
+        run = one(iteration, norm)
+        with CountOperations() as counter:
+            run()
+        counts[name] = counter.operations
+    assert counts["wn"] == counts["frobenius"]
+    assert counts["wn"] - counts["none"] <= 0.6 * (counts["sn"] - counts["none"])
+
+
+@SHARED
+def test_passes_of_one_version_share_the_normalized_weight(norm: Norm) -> None:
     """So that more passes add no operation of the normalization."""
-    _, discriminator = build(bssn(1.2))
+    _, discriminator = build(norm)
     _, plain = build(none())
     x = torch.randn(N, *SHAPE)
     counts = []

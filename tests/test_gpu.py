@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from gan_lightning.augmentation import DiffAugment, View, as_they_are
 from gan_lightning.draws import Draw, Own
 from gan_lightning.graph import GraphedIteration
 from gan_lightning.losses import hinge
@@ -35,7 +36,10 @@ METHODS: dict[str, tuple[Normalization, tuple[Penalty, ...]]] = {
 @pytest.mark.parametrize("own", [None, 6], ids=["shared", "own batch"])
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("n_dis", [1, 3])
-def test_a_captured_iteration_is_the_eager_one(n_dis: int, method: str, own: int | None) -> None:
+@pytest.mark.parametrize("view", [as_they_are, DiffAugment()], ids=["as they are", "augmented"])
+def test_a_captured_iteration_is_the_eager_one(
+    n_dis: int, method: str, own: int | None, view: View
+) -> None:
     """With a schedule of the learning rate, which a capture must not freeze."""
     norm, penalties = METHODS[method]
     results = []
@@ -50,7 +54,7 @@ def test_a_captured_iteration_is_the_eager_one(n_dis: int, method: str, own: int
         G, D = (Player(n, descend(o)) for n, o in zip(networks, optimizers, strict=True))
 
         def eager(draws: Draw, own: Own | None, G: Player = G, D: Player = D) -> torch.Tensor:
-            return iteration(G, D, hinge(), penalties, draws, own)
+            return iteration(G, D, hinge(), penalties, draws, own, view)
 
         iterate = GraphedIteration(eager, optimizers, pytest.fail) if graphed else eager
         rng = torch.Generator("cuda").manual_seed(1)
@@ -61,7 +65,10 @@ def test_a_captured_iteration_is_the_eager_one(n_dis: int, method: str, own: int
         losses = []
         for _ in range(8):
             draws = Draw(some(n_dis, 8, *SHAPE), some(n_dis, 8, 16), some(n_dis, 8).sigmoid())
-            losses.append(iterate(draws, Own(some(own, 16)) if own else None))
+            views, fake_views = ((some(n_dis, 8, 7).sigmoid(),) for _ in range(2))
+            draws = draws._replace(views=views, fake_views=fake_views)
+            own_draw = Own(some(own, 16), views=(some(own, 7).sigmoid(),)) if own else None
+            losses.append(iterate(draws, own_draw))
             for schedule in schedules:
                 schedule.step()
         weights = [p.detach() for network in networks for p in network.parameters()]

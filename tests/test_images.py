@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from gan_lightning.errors import UserError
 from gan_lightning.images import (
+    TOLERANCE,
     classes_at,
     evaluating,
     generate,
@@ -154,11 +155,30 @@ class Wild(Generator):
 
 @pytest.mark.parametrize(
     ("value", "message"),
-    [(float("nan"), "3 hold NaN or infinite"), (1.1, "3 hold values out of range")],
+    [
+        (float("nan"), "^the generator: of 3 images 3 hold NaN or infinite"),
+        (1.1, "^the generator: of 3 images 0 .* 3 hold values out of range"),
+    ],
 )
 def test_what_is_no_image_is_refused(value: float, message: str) -> None:
     with pytest.raises(UserError, match=message):
         images_at(Wild(value), range(3))
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_values_are_out_of_range_beyond_the_slack_and_not_at_it(sign: int) -> None:
+    edge = torch.full((1, 1, 1, 1), sign * (1 + 2 * TOLERANCE), dtype=torch.float64)
+    pixels, invalid = to_uint8(edge, (-1.0, 1.0))
+    assert (pixels.item(), invalid.tolist()) == (255 * (sign > 0), [0, 0])
+    beyond = torch.nextafter(edge, 2 * edge)
+    assert to_uint8(beyond, (-1.0, 1.0))[1].tolist() == [0, 1]
+
+
+def test_without_other_weights_a_copy_is_the_same_to_the_last_bit() -> None:
+    made = generator()
+    normalize_(made, bssn(), torch.zeros(1, 6))
+    other = with_weights(made, {}).state_dict()
+    assert all(torch.equal(tensor, other[name]) for name, tensor in made.state_dict().items())
 
 
 def test_each_module_keeps_its_own_mode() -> None:

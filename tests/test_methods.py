@@ -14,7 +14,8 @@ import pytest
 import torch
 from PIL import Image
 
-from gan_lightning import GAN
+from gan_lightning import GAN, loop, step
+from gan_lightning.data import digits
 from gan_lightning.errors import UserError
 from tests.conftest import ROOT, Gan, last, rows, same
 
@@ -185,6 +186,46 @@ def test_a_penalty_of_a_coupled_discriminator_is_refused(gan: Gan) -> None:
     with pytest.raises(UserError, match=r"gradient_penalty asks how .*\(batch normalization"):
         gan(norm, *PENALTIES[:1], "--trainer.limit_val_batches=0")
     assert gan(norm, "--trainer.max_steps=2", folder="without").trainer.global_step == 2
+
+
+@pytest.fixture
+def iterations(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """What every iteration of a run was given."""
+    given: list[tuple[Any, ...]] = []
+
+    def noting(*arguments: Any) -> torch.Tensor:
+        given.append(arguments)
+        return step.iteration(*arguments)
+
+    monkeypatch.setattr(loop, "iteration", noting)
+    return given
+
+
+def test_auxiliary_generates_images_of_the_real_ones_classes(
+    gan: Gan, iterations: list[tuple[Any, ...]]
+) -> None:
+    """In the discriminator's updates; the projection discriminator's are drawn."""
+    unscored = ["--trainer.limit_val_batches=0", "--trainer.max_steps=2"]
+    gan(*AUXILIARY, *unscored)
+    gan(*CONDITIONAL, *unscored, folder="projection")
+    assert len(iterations) == 4
+    same_classes = [
+        torch.equal(given[4].labels[0], given[4].fake_labels[0]) for given in iterations
+    ]
+    assert same_classes == [True, True, False, False]
+
+
+def test_augmentation_is_in_the_generators_value_range(
+    gan: Gan, iterations: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ["--model.augment=DiffAugment", "--model.augment.policy=[cutout]"]
+    options += ["--trainer.limit_val_batches=0", "--trainer.max_steps=2"]
+    gan(*options)
+    monkeypatch.setattr(digits, "value_range", (0.0, 1.0))
+    gan(*options, "--model.generator=SigmoidDecoderGenerator", *BEGAN[1:3], folder="sigmoid")
+    for (*_, draws, _, view), fill in zip(iterations[::2], (0.0, 0.5), strict=True):
+        seen = view(torch.full_like(draws.images[0], 0.75), draws.views[0][0])
+        assert seen.unique().tolist() == [fill, 0.75]
 
 
 def batch_norm(layer: torch.nn.Module) -> torch.nn.Module:

@@ -108,8 +108,6 @@ def test_a_whole_iteration_runs_on_the_meta_device() -> None:
 def test_an_iteration_of_resnet_32_costs_0_53_of_a_plain_one() -> None:
     """In FLOPs: 3 G + 8 D of the folded networks against 4 G + 9 D of the plain ones."""
     plain = Variant(plain_iteration, none(), folded=False, ours=False)
-    shared = Variant(iteration, none(), folded=False, ours=True)
     folded = Variant(iteration, none(), folded=True, ours=True)
-    costs = [flops(build(v, 32, 2, device="meta")) for v in (plain, shared, folded)]
-    assert costs[2] <= 0.53 * costs[0]
-    assert costs[1] > 0.75 * costs[0]  # sharing alone does not do it
+    costs = [flops(build(variant, 32, 2, device="meta")) for variant in (plain, folded)]
+    assert costs[1] <= 0.53 * costs[0]

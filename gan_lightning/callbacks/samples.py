@@ -18,6 +18,8 @@ from gan_lightning.loggers import log_picture
 from gan_lightning.run_folder import prediction_folder, sample_grid
 from gan_lightning.sampling.pictures import save_grid
 
+__all__ = ["SampleGrid", "SavePredictions", "save_grid"]
+
 
 class SampleGrid(Callback):
     """Saves a grid of images of the same latents, again and again, to the run's ``samples/``.

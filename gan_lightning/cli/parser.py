@@ -46,7 +46,7 @@ def _short(paths: str, trainer: bool) -> str:
     return ", known: " + ", ".join(dict.fromkeys(path.rsplit(".", 1)[-1] for path in own))
 
 
-_NO_CHOICE = ("Generator", "SpectralNorm")
+_NO_CHOICE = ("Generator", "SpectralNorm", "Unit", "Followed", "LayerNorm", "Gain", "Clamp")
 """Modules that serve neither as a discriminator nor as a norm."""
 
 

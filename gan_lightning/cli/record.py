@@ -75,6 +75,7 @@ class RunRecord(SaveConfigCallback):
         """Writes, once: everything was accepted, and the first iteration is about to be made."""
         if not self._written:
             on_first(lambda: self._write(trainer))
+            self._began, self._apart = (time.monotonic(), trainer.global_step), 0.0
         self._written = True
 
     def _write(self, trainer: Trainer) -> None:

@@ -43,7 +43,7 @@ def _fold_(layer: nn.Module) -> None:
     torch's own ``remove_parametrizations`` changes the class of the layer, which a copy shares with
     the layer it was copied from.
     """
-    values = {name: getattr(layer, name).clone() for name in layer.parametrizations}  # type: ignore[union-attr, operator]  # a ModuleDict
+    values = {name: getattr(layer, name).clone() for name in layer.parametrizations}  # type: ignore[union-attr]  # a ModuleDict
     layer.__class__ = parametrize.type_before_parametrizations(layer)
     del layer.parametrizations
     for name, value in values.items():

@@ -23,5 +23,6 @@ def log_picture(loggers: Iterable[Logger], name: str, path: Path, step: int) -> 
         if isinstance(logger, WandbLogger):
             logger.log_image(name, [str(path)], step=step)
         elif isinstance(logger, TensorBoardLogger):
-            pixels = np.asarray(Image.open(path).convert("RGB"))
+            with Image.open(path) as picture:
+                pixels = np.asarray(picture.convert("RGB"))
             logger.experiment.add_image(name, pixels, step, dataformats="HWC")

@@ -49,9 +49,11 @@ def doubled(layer: nn.Module, x: Tensor) -> Tensor:
         return made
     if layer.kernel_size == (1, 1):
         return _repeated(_apply(layer, x))
-    # Its first axis is the input's, and kernels convolve fastest when dense in channels_last.
-    turned = layer.weight.flip(2, 3).transpose(0, 1).contiguous(memory_format=torch.channels_last)
-    kernel = F.avg_pool2d(turned, 2, stride=1, padding=1, divisor_override=1)
+    # Four times the mean, not divisor_override=1, which torch's export to ONNX passes over.
+    turned = (4 * layer.weight).flip(2, 3).transpose(0, 1)  # (O, I, 3, 3) -> (I, O, 3, 3)
+    # Dense kernels convolve fastest.
+    dense = turned.contiguous(memory_format=torch.channels_last)
+    kernel = F.avg_pool2d(dense, 2, stride=1, padding=1)
     return F.conv_transpose2d(x, kernel, layer.bias, stride=2, padding=1)
 
 

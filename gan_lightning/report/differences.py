@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from gan_lightning.errors import UserError
-from gan_lightning.report.groups import Group, Key, Section
+from gan_lightning.report.groups import Collection, Group, Key, Outcome, Section
 from gan_lightning.report.statistics import Summary, paired, summaries
 
 
@@ -37,7 +37,7 @@ class Row(NamedTuple):
     """What a group has over its partner.
 
     Attributes:
-        seeds: How many seeds both have.
+        seeds: How many runs of each have a partner.
         found: The differences of the scores, by name.
     """
 
@@ -75,12 +75,20 @@ def against_of(text: str | None, values: Mapping[str, AbstractSet[str | None]]) 
 
 
 def difference_rows(
-    section: Section, by: Sequence[str], against: Against | None, scores: Sequence[str]
+    section: Section,
+    by: Sequence[str],
+    against: Against | None,
+    scores: Sequence[str],
+    collection: Collection,
 ) -> list[Row]:
-    """The differences of each group to its partner; none of a group without exactly one."""
+    """The differences of each group to its partner; none of a group without exactly one.
+
+    Runs are paired that have the same seed, and the same options but for those that make groups.
+    """
     if against is None:
         return []
     place = list(by).index(against.option)
+    identity = collection.identities([*by, against.option])
     partners: dict[Key, list[Group]] = {}
     for group in section.groups:
         if group.key[place] == against.value:
@@ -89,13 +97,21 @@ def difference_rows(
     for group in section.groups:
         theirs = partners.get(against.partner(group.key, by), [])
         if len(theirs) == 1 and group.key[place] != against.value:
-            rows.append(_row(section, group, theirs[0], scores))
+            rows.append(_row(section, group, theirs[0], scores, identity))
     return rows
 
 
-def _row(section: Section, ours: Group, theirs: Group, scores: Sequence[str]) -> Row:
+def _row(
+    section: Section,
+    ours: Group,
+    theirs: Group,
+    scores: Sequence[str],
+    identity: Callable[[Outcome], Hashable],
+) -> Row:
     samples = {
-        score: paired(ours.by_seed(section.measure, score), theirs.by_seed(section.measure, score))
+        score: paired(
+            *(group.by_identity(section.measure, score, identity) for group in (ours, theirs))
+        )
         for score in scores
     }
     samples = {score: values for score, values in samples.items() if values}

@@ -29,19 +29,22 @@ WIDTH, HEIGHT = 4.8, 2.5
 LEFT, RIGHT, TOP, BOTTOM = 0.95, 0.15, 0.32, 0.55
 """Inches around the axes; the legend comes below that."""
 
-LINE = 0.175
+LINE = 0.19
 """Inches of a line of the legend, or of a tick's words."""
 
-WIDTH_IN_LETTERS = 66
+WIDTH_IN_LETTERS = 60
 """How many letters of a legend stand beside each other."""
+
+NARROW = 4
+"""How far values have to be apart for a logarithmic axis."""
 
 COLUMNS = 3
 """Panels beside each other in a file."""
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     **{"font.size": 10, "axes.titlesize": 10, "axes.spines.top": False, "axes.spines.right": False},
     **{"axes.grid": True, "grid.color": "#dddddd", "grid.linewidth": 0.6, "axes.axisbelow": True},
-    **{"legend.fontsize": 8, "legend.frameon": False, "axes.formatter.useoffset": False},
+    **{"legend.fontsize": 9, "legend.frameon": False, "axes.formatter.useoffset": False},
     **{"lines.linewidth": 1.6, "svg.fonttype": "none", "svg.hashsalt": "gan_lightning"},
     **{"font.family": "DejaVu Sans", "figure.dpi": 130, "savefig.dpi": 130},
 }
@@ -64,14 +67,17 @@ def draw(panel: Panel) -> Drawn:
     with mpl.rc_context(STYLE):
         columns, rows = _legend_size(panel)
         ticks = LINE * max((tick.count("\n") for tick in _ticks(panel)), default=0)
-        below = BOTTOM + ticks + LINE * rows + (0.1 if rows else 0)
+        below = BOTTOM + ticks + LINE * rows + (0.16 if rows else 0)
         height = HEIGHT + TOP + below
         figure = Figure((WIDTH, height))
         inside = (WIDTH - LEFT - RIGHT) / WIDTH
         axes = figure.add_axes((LEFT / WIDTH, below / height, inside, HEIGHT / height))
         _draw(axes, panel)
         if rows:
-            place = {"loc": "upper left", "bbox_to_anchor": (0.02, LINE * rows / height + 0.03)}
+            place: dict[str, Any] = {
+                "loc": "upper left",
+                "bbox_to_anchor": (0.02, (LINE * rows + 0.12) / height),
+            }
             handles, labels = axes.get_legend_handles_labels()
             figure.legend(
                 handles, labels, **place, ncols=columns, borderaxespad=0, columnspacing=1.2
@@ -96,7 +102,7 @@ def together(drawn: Sequence[Drawn]) -> Drawn:
     width = pictures[0].width
     sheet = Image.new("RGB", (width * columns, sum(heights)), "white")
     parts = []
-    scale = 72 / STYLE["savefig.dpi"]  # type: ignore[operator]  # a number
+    scale = 72 / STYLE["savefig.dpi"]
     for k, (picture, panel) in enumerate(zip(pictures, drawn, strict=True)):
         x, y = width * (k % columns), sum(heights[: k // columns])
         sheet.paste(picture, (x, y))
@@ -129,12 +135,18 @@ def _draw(axes: Any, panel: Panel) -> None:  # noqa: ANN401  (matplotlib's)
         axes.grid(axis="x", visible=False)
     if panel.log_x:
         axes.set_xscale("log")
-    positive = any(y > 0 for c in panel.curves for y in c.y if math.isfinite(y))
-    if panel.log_y and positive:
+    if panel.log_y and _is_wide(panel):
         axes.set_yscale("log", nonpositive="clip")
     axes.set_title(_plain(panel.title), loc="left")
     axes.set_xlabel(_plain(panel.x))
     axes.set_ylabel(_plain(panel.y))
+
+
+def _is_wide(panel: Panel) -> bool:
+    """Whether a logarithmic axis shows more than a plain one."""
+    values = [y for c in panel.curves for y in c.y if math.isfinite(y)]
+    positive = [y for y in values if y > 0]
+    return bool(positive) and (max(positive) > NARROW * min(positive) or min(values) <= 0)
 
 
 def _legend_size(panel: Panel) -> tuple[int, int]:

@@ -53,7 +53,7 @@ FIGURES = (
         _bssn(4, 6, 8),
         "Scores against the scale",
         "Means and one standard error over seeds; dotted levels are methods without a scale. "
-        "Fig. 8 takes each run's best score: --at best.",
+        "Fig. 8 takes each run's best score (at: best).",
         settings.scores_against_scale,
     ),
     Row(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -82,6 +82,16 @@ class Collection:
         """An option of a run."""
         return outcome.differs.get(option, self.base.get(option))
 
+    def identities(self, apart: Sequence[str]) -> Callable[[Outcome], Hashable]:
+        """What tells a run from the others of a group: its seed, and options that make no groups.
+
+        Args:
+            apart: Options that do not count, with those that belong to them.
+        """
+        begins = tuple(f"{name}." for name in apart)
+        options = [o for o in self.differing() if not f"{o}.".startswith(begins)]
+        return lambda run: (run.seed, *(self.value(run, option) for option in options))
+
     def differing(self) -> list[str]:
         """The options that differ between runs, the first named being the most telling."""
         found = {key for outcome in self.outcomes for key in outcome.differs}
@@ -138,11 +148,18 @@ class Group:
         found = (member.found[measure].scores.get(score) for member in self.members)
         return [value for value in found if value is not None and math.isfinite(value)]
 
-    def by_seed(self, measure: Measure, score: str) -> dict[str, float]:
-        """A score at every seed that stands for one member alone."""
-        seeds = Counter(member.seed for member in self.members)
-        found = {m.seed: m.found[measure].scores.get(score) for m in self.members}
-        return {s: v for s, v in found.items() if s is not None and v is not None and seeds[s] == 1}
+    def by_identity(
+        self, measure: Measure, score: str, identity: Callable[[Outcome], Hashable]
+    ) -> dict[Hashable, float]:
+        """A score of every member that is alone in what it is identified by."""
+        names = [identity(member) for member in self.members]
+        count = Counter(names)
+        found: dict[Hashable, float] = {}
+        for name, member in zip(names, self.members, strict=True):
+            value = member.found[measure].scores.get(score)
+            if member.seed is not None and value is not None and count[name] == 1:
+                found[name] = value
+        return found
 
 
 @dataclass

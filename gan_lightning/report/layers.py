@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from gan_lightning.report.missing import Missing
 from gan_lightning.report.picture import Curve, Panel
@@ -19,7 +19,7 @@ NAMES = {"theorem_2": "Theorem 2", "theorem_3": "Theorem 3"}
 def gradient_norms(study: Study) -> list[Panel]:
     """BSSN Fig. 2: gradients of the discriminator's weights, together and layer by layer."""
     _require(study, "gradient_norm")
-    together = _panel("all weights", "gradient norm", study.curves("gradient_norm/total", log=True))
+    together = _panel("all weights", "gradient norm", study.curves("gradient_norm/total"))
     return [together, *_by_group(study, "gradient_norm", "gradient norm")]
 
 
@@ -42,7 +42,7 @@ def variances(study: Study) -> list[Panel]:
     _require(study, "variance")
     panels = []
     for layer in _layers(study, "variance"):
-        curves = study.curves(f"variance/{layer}", log=True)
+        curves = study.curves(f"variance/{layer}")
         panels.append(_panel(layer, "variance", curves + _bounds(study, layer, curves)))
     return panels
 
@@ -83,7 +83,7 @@ def norm_ratios(study: Study) -> list[Panel]:
 def spectra(study: Study) -> list[Panel]:
     """SNGAN Fig. 3: squared singular values of each layer at the last look, the largest being 1."""
     if not study.spectra:
-        raise Missing("spectra", "--diagnostics.of [spectra]")
+        raise Missing("spectra", "set diagnostics.of to [spectra]")
     layers = dict.fromkeys(layer for found in study.spectra.values() for layer in found)
     panels = []
     for layer in layers:
@@ -102,7 +102,7 @@ def spectra(study: Study) -> list[Panel]:
 def rescaled(study: Study) -> list[Panel]:
     """BSSN Fig. 3: gradients follow the inverse spectral norms when layers are rescaled."""
     if not study.rescaled:
-        raise Missing(RESCALING, "gan_lightning.analysis.rescaling, its ratios saved in the run")
+        raise Missing(RESCALING, "run python -m benchmarks.rescaling RUN")
     panels = []
     for k, layers in study.rescaled.items():
         curves = [
@@ -121,10 +121,7 @@ def input_gradients(study: Study) -> list[Panel]:
     """Norms of the gradient of D by its input, at real, generated and interpolated images."""
     _require(study, "input_gradient_norm")
     kinds = study.parts("input_gradient_norm")
-    return [
-        _panel(kind, "|dD/dx|", study.curves(f"input_gradient_norm/{kind}", log=True))
-        for kind in kinds
-    ]
+    return [_panel(kind, "|dD/dx|", study.curves(f"input_gradient_norm/{kind}")) for kind in kinds]
 
 
 def outputs(study: Study) -> list[Panel]:
@@ -139,7 +136,7 @@ def _by_group(study: Study, diagnostic: str, y: str, log: bool = True) -> list[P
     panels = []
     for k, lane in enumerate(study.lanes):
         curves = [
-            curve_of(part, study.bands[f"{diagnostic}/{part}"][k], color, log)
+            curve_of(part, study.bands[f"{diagnostic}/{part}"][k], color)
             for color, part in enumerate(parts)
             if k in study.bands.get(f"{diagnostic}/{part}", {})
         ]
@@ -171,7 +168,4 @@ def _panel(title: str, y: str, curves: list[Curve]) -> Panel:
 
 def _require(study: Study, diagnostic: str) -> None:
     if not study.parts(diagnostic):
-        raise Missing(f"{diagnostic}/... in metrics.csv", f"--diagnostics.of [{diagnostic}]")
-
-
-Maker = Callable[[Study], list[Panel]]
+        raise Missing(f"{diagnostic}/... in metrics.csv", f"set diagnostics.of to [{diagnostic}]")

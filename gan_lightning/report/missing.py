@@ -8,8 +8,8 @@ class Missing(Exception):  # noqa: N818  (not a mistake: runs that hold other th
 
     Args:
         what: What is missing.
-        remedy: What makes runs hold it.
+        remedy: What makes runs hold it, as an order.
     """
 
     def __init__(self, what: str, remedy: str) -> None:
-        super().__init__(f"no run holds {what}; train with {remedy}")
+        super().__init__(f"no run holds {what}: {remedy}")

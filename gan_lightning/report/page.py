@@ -6,10 +6,10 @@ import base64
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from importlib.resources import files
 from typing import Any, NamedTuple
 
-from gan_lightning import __version__
 from gan_lightning.report.picture import Picture
 from gan_lightning.report.tables import Table
 
@@ -90,7 +90,7 @@ class Page:
         room.filters["anchor"] = anchor
         text = files("gan_lightning.report").joinpath("page.html").read_text(encoding="utf-8")
         made = time.strftime("%Y-%m-%d %H:%M %Z")
-        return room.from_string(text).render(page=self, version=__version__, made=made)
+        return room.from_string(text).render(page=self, version=version("gan-lightning"), made=made)
 
 
 def data_uri(content: bytes, kind: str) -> str:

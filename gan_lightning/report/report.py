@@ -9,13 +9,14 @@ from pathlib import Path
 from gan_lightning.errors import UserError
 from gan_lightning.files import told, write_whole
 from gan_lightning.report import grids
-from gan_lightning.report.compare import Comparison
+from gan_lightning.report.comparison import Comparison
 from gan_lightning.report.evaluations import At
 from gan_lightning.report.figures import SAMPLES, Asked, asked
 from gan_lightning.report.finding import find_runs
 from gan_lightning.report.missing import Missing
 from gan_lightning.report.page import Image, Page, Samples, Shown, data_uri, joined_words
 from gan_lightning.report.picture import alt
+from gan_lightning.report.score_tables import as_text, tables_of
 from gan_lightning.report.study import Study
 from gan_lightning.report.tables import Table
 
@@ -54,19 +55,19 @@ def report(
         raise UserError(f"{out} is a file: give a folder", "out")
     comparison = Comparison.of(find_runs(runs), by, At.parse(at), against)
     study = Study.of(comparison, find_runs(runs))
-    page = Page("GAN report", _in_words(comparison), [_shortened(t) for t in comparison.tables()])
+    page = Page("GAN report", _in_words(comparison), [_shortened(t) for t in tables_of(comparison)])
     if study.left:
         page.notes.append(
             f"The figures over training show {len(study.lanes)} groups of the best scores, not the "
             f"other {study.left}: choose runs, or group by fewer options."
         )
-    with told(folder, "Choose another --out"):
+    with told(folder):
         for drawing in drawings:
             _draw(drawing, study, page, folder)
         if names is None or set(names) & set(SAMPLES):
             _add_samples(study, page, folder, steps)
         for suffix in (".csv", ".md", ".tex"):
-            write_whole(folder / f"{TABLE}{suffix}", comparison.written(suffix))
+            write_whole(folder / f"{TABLE}{suffix}", as_text(comparison, suffix))
         write_whole(folder / PAGE, page.html())
     _say(page, folder, names)
 
@@ -154,9 +155,7 @@ def _add_samples(study: Study, page: Page, folder: Path, steps: Sequence[int]) -
         for grid in found:
             write_whole(folder / f"samples-{k}-{grid.step:08d}.png", grid.png)
     if not page.samples:
-        page.missing.append(
-            ("samples", "no run holds samples/; train with --samples.every_n_steps N")
-        )
+        page.missing.append(("samples", "no run holds samples/: set samples.every_n_steps"))
 
 
 def _grid(grid: grids.Grid, label: str) -> Image:

@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple, TypeGuard
 import yaml
 
 from gan_lightning.report.evaluations import Evaluation, of_file
+from gan_lightning.report.logged import rows_of
 from gan_lightning.report.options import SEED, Options, options_of, that_matter
 from gan_lightning.run_folder import CONFIG, HISTORY, METRICS, OWNER, SCORES, sample_folder
 
@@ -181,8 +182,6 @@ class FolderRun(Run):
 
     def rows(self) -> Iterator[dict[str, str]]:
         """What was logged."""
-        from gan_lightning.report.logged import rows_of
-
         return rows_of(self.path / METRICS)
 
 
@@ -262,15 +261,3 @@ def _last_step(path: Path) -> int:
         if first.isdigit():
             return int(first)
     return 0
-
-
-def number(text: object) -> float:
-    """A logged value, or NaN for what is no number.
-
-    >>> number("2.5"), number("")
-    (2.5, nan)
-    """
-    try:
-        return float(text)  # type: ignore[arg-type]  # that is the question
-    except (TypeError, ValueError):
-        return math.nan

@@ -48,18 +48,18 @@ def losses(study: Study) -> list[Panel]:
     """Losses of both players."""
     names = [name for name in ("discriminator_loss", "generator_loss") if study.curves(name)]
     if not names:
-        raise Missing("losses in metrics.csv", "--trainer.log_every_n_steps N")
+        raise Missing("losses in metrics.csv", "set trainer.log_every_n_steps")
     return [Panel("", "iteration", name, study.curves(name)) for name in names]
 
 
 def scores_against_scale(study: Study) -> list[Panel]:
     """BSSN Fig. 6: scores against the scale; methods without one as levels."""
-    return scores_against(study, SCALE, "scale", "--model.norm ssn and several --model.norm.scale")
+    return scores_against(study, SCALE, "scale", "train with several model.norm.scale")
 
 
 def scores_against_n_dis(study: Study) -> list[Panel]:
     """SNGAN Fig. 11: scores against the number of discriminator updates."""
-    return scores_against(study, N_DIS, "n_dis", "several --model.n_dis")
+    return scores_against(study, N_DIS, "n_dis", "train with several model.n_dis")
 
 
 def scores_against_width(study: Study) -> list[Panel]:
@@ -68,7 +68,7 @@ def scores_against_width(study: Study) -> list[Panel]:
         o for o in study.comparison.by if o.startswith("model.discriminator.") and "width" in o
     ]
     name = max(names, key=lambda option: ("last" in option, "relative" in option), default="")
-    return scores_against(study, name, "width", "several widths of the discriminator")
+    return scores_against(study, name, "width", "train with several widths of the discriminator")
 
 
 def scores_against(study: Study, option: str, x: str, remedy: str) -> list[Panel]:
@@ -173,9 +173,7 @@ def _at(names: Sequence[str], places: Sequence[int]) -> list[str]:
 def scores_against_variances(study: Study) -> list[Panel]:
     """BSSN Fig. 23: the best score of each run against the product of its layers' variances."""
     if not study.at_best:
-        raise Missing(
-            "variance/product in metrics.csv beside scores", "--diagnostics.of [variance]"
-        )
+        raise Missing("variance/product beside scores", "set diagnostics.of to [variance]")
     curves = [
         Curve(
             study.lanes[k].label,
@@ -193,7 +191,7 @@ def scores_against_variances(study: Study) -> list[Panel]:
 def times(study: Study) -> list[Panel]:
     """SNGAN Fig. 10: seconds per 100 generator updates."""
     if not study.seconds:
-        raise Missing("its time in history.jsonl", "this version of gan fit, to its end")
+        raise Missing("its time in history.jsonl", "train with this version, to the end")
     lanes = sorted(study.seconds)
     ticks = [study.lanes[k].label for k in lanes]
     curves = []
@@ -211,7 +209,7 @@ def times(study: Study) -> list[Panel]:
 
 def _require_scores(study: Study) -> None:
     if not study.scores:
-        raise Missing("scores of finished runs", "--trainer.val_check_interval N")
+        raise Missing("scores of finished runs", "train to the end, with evaluations")
 
 
 def direction(score: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -91,7 +91,7 @@ CHUNK = 32
 """Samples resampled at once: 9,999 x 32 x 8 bytes for each value of a sample."""
 
 
-def paired(ours: Mapping[str, float], theirs: Mapping[str, float]) -> list[float]:
+def paired(ours: Mapping[Hashable, float], theirs: Mapping[Hashable, float]) -> list[float]:
     """Differences at the seeds that both have, in the order of ours.
 
     >>> paired({"0": 3.0, "1": 5.0, "7": 9.0}, {"1": 4.0, "0": 1.0})

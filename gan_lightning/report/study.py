@@ -2,43 +2,42 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gan_lightning.report.compare import Comparison, short_names
+from gan_lightning.report.comparison import Comparison, short_names
 from gan_lightning.report.evaluations import better, joined
 from gan_lightning.report.groups import Key, Outcome
+from gan_lightning.report.logged import (
+    facts_of,
+    last_spectra,
+    rescaling,
+    seconds_per_100,
+    series_of,
+)
 from gan_lightning.report.options import Options, order
 from gan_lightning.report.picture import Curve
-from gan_lightning.report.runs import Run, number
+from gan_lightning.report.runs import Run
 from gan_lightning.run_folder import HISTORY, LAYERS, RESCALING, SPECTRA
 
 LANES = 8
 """Groups that a figure shows: no more can be told apart."""
 
-POINTS = 200
-"""Points that are kept of a curve."""
-
 SINGLES = 3
 """Unfinished runs of a group that are shown."""
 
-LOGGED = ("discriminator_loss", "generator_loss")
-"""Columns without a slash that are kept."""
-
 
 class Moments:
-    """Number, mean, spread and least of values that come one at a time (Welford 1962)."""
+    """Number, mean and spread of values that come one at a time (Welford 1962)."""
 
-    __slots__ = ("least", "mean", "n", "squares")
+    __slots__ = ("mean", "n", "squares")
 
     def __init__(self) -> None:
-        self.n, self.mean, self.squares, self.least = 0, 0.0, 0.0, math.inf
+        self.n, self.mean, self.squares = 0, 0.0, 0.0
 
     def add(self, value: float) -> None:
         """Takes another value."""
@@ -46,7 +45,6 @@ class Moments:
         difference = value - self.mean
         self.mean += difference / self.n
         self.squares += difference * (value - self.mean)
-        self.least = min(self.least, value)
 
     @property
     def error(self) -> float:
@@ -148,15 +146,14 @@ class Study:
         ]
         return list(dict.fromkeys(names))
 
-    def curves(self, column: str, log: bool = False) -> list[Curve]:
+    def curves(self, column: str) -> list[Curve]:
         """A column of all groups: means with bands of one standard error, and unfinished runs.
 
         Args:
             column: Of ``metrics.csv``, or the name of a score.
-            log: Whether the band has to stay above zero: it then ends at the smallest value.
         """
         bands = sorted(self.bands.get(column, {}).items())
-        curves = [curve_of(self.lanes[k].label, band, k, log) for k, band in bands]
+        curves = [curve_of(self.lanes[k].label, band, k) for k, band in bands]
         singles = self.singles.get(column, [])
         return curves + [Curve(s.label, s.x, s.y, color=s.lane, style="thin") for s in singles]
 
@@ -164,7 +161,7 @@ class Study:
 
     def _read(self, run: Run, lane: int) -> None:
         path = str(run.path)
-        series = _series(run)
+        series = series_of(run.rows(), run.max_steps or run.step)
         for name, points in self._scores(run).items():
             series[name] = points
         if path in self.lanes[lane].paths:
@@ -211,7 +208,7 @@ class Study:
         """What is not in a row of numbers."""
         if lane not in self.spectra and (spectra := last_spectra(run.path / SPECTRA)):
             self.spectra[lane] = spectra
-        if lane not in self.layers and (facts := _json(run.path / LAYERS)):
+        if lane not in self.layers and (facts := facts_of(run.path / LAYERS)):
             self.layers[lane] = facts
         if lane not in self.rescaled and (ratios := rescaling(run.path / RESCALING)):
             self.rescaled[lane] = ratios
@@ -277,86 +274,16 @@ def _badness(comparison: Comparison, key: Key) -> float:
     return math.inf
 
 
-def curve_of(label: str, band: Band, color: int, log: bool = False) -> Curve:
-    """A mean with its band of one standard error."""
+def curve_of(label: str, band: Band, color: int) -> Curve:
+    """A mean with its band of one standard error.
+
+    The band ends no lower than the smallest value (by Bhatia and Davis 2000, the standard error is
+    at most the mean less that): where all values are positive, a logarithmic axis shows it whole.
+    """
     found = sorted(band.items())
-    low = [max(m.mean - m.error, m.least) if log else m.mean - m.error for _, m in found]
+    low = [m.mean - m.error for _, m in found]
     high = [m.mean + m.error for _, m in found]
     mean = [m.mean for _, m in found]
     several = any(m.n > 1 for _, m in found)
     x = [float(step) for step, _ in found]
     return Curve(label, x, mean, low if several else (), high if several else (), color)
-
-
-def _series(run: Run) -> dict[str, dict[int, float]]:
-    """The columns of a run that figures show, thinned: column to iteration to value."""
-    width = max(1, (run.max_steps or run.step) // POINTS)
-    found: dict[str, dict[int, float]] = defaultdict(dict)
-    bins: dict[str, int] = {}
-    for row in run.rows():
-        step = int(row["step"])
-        for column, text in row.items():
-            shown = "/" in column and not column.startswith("trainer/")
-            if (shown or column in LOGGED) and bins.get(column) != step // width:
-                bins[column] = step // width
-                found[column][step] = number(text)
-    return found
-
-
-def last_spectra(path: Path) -> dict[str, list[float]]:
-    """Squared singular values by layer, of the last look."""
-    found: dict[str, list[float]] = {}
-    newest = -1
-    for line in _lines(path):
-        step, layer, values = (line.get(k) for k in ("step", "layer", "squared_singular_values"))
-        if isinstance(step, int) and isinstance(values, list) and step >= newest:
-            found = {} if step > newest else found
-            newest, found[str(layer)] = step, values
-    return found
-
-
-def rescaling(path: Path) -> dict[str, list[tuple[float, float]]]:
-    """The ratios of a study of rescaled layers, by layer; nothing where there is no file."""
-    found: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    try:
-        with path.open(newline="", encoding="utf-8", errors="replace") as file:
-            for row in csv.DictReader(file):
-                point = number(row.get("spectral")), number(row.get("gradient"))
-                if all(math.isfinite(value) for value in point):
-                    found[str(row.get("layer"))].append(point)
-    except (OSError, csv.Error):
-        return {}
-    return dict(found)
-
-
-def seconds_per_100(path: Path) -> float | None:
-    """Seconds that 100 iterations took, evaluations not counted, over all starts that said it."""
-    seconds = iterations = 0.0
-    for line in _lines(path):
-        took, made = number(line.get("seconds")), number(line.get("iterations"))
-        if took > 0 and made > 0:
-            seconds, iterations = seconds + took, iterations + made
-    return 100 * seconds / iterations if iterations else None
-
-
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The whole lines of a file of JSON lines; none where there is no file."""
-    try:
-        with path.open("rb") as file:
-            for line in file:
-                try:
-                    found = json.loads(line)
-                except ValueError:
-                    continue
-                if isinstance(found, dict):
-                    yield found
-    except OSError:
-        return
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

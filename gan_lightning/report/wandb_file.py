@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from gan_lightning.report.evaluations import Evaluation, is_score, of_facts
+from gan_lightning.report.logged import number
 from gan_lightning.report.options import Options, in_text, options_of
-from gan_lightning.report.runs import Ending, Run, made, number
+from gan_lightning.report.runs import Ending, Run, made
 
 HEADER, BLOCK, FRAGMENT = 7, 32 * 1024, struct.Struct("<IHB")
 FULL, FIRST, LAST = 1, 2, 4

@@ -40,8 +40,8 @@ class Progress:
         each = f"{workers} at a time" if workers > 1 else "one after the other"
         print(f"{self.sweep.name}: {self.trials} runs{before}, {each}, in {folder}", flush=True)
 
-    def look(self) -> None:
-        """Prints what has ended since the last look."""
+    def look(self) -> bool:
+        """Prints what has ended since the last look, and says whether anything has."""
         trials = queue.of_study(self.study)
         ended = [t for t in trials if t.state in FINISHED and t.number not in self._told]
         retried = {t.system_attrs.get("failed_trial") for t in trials}
@@ -49,6 +49,7 @@ class Progress:
             self._told.add(trial.number)
             if trial.number not in retried or queue.OUTCOME in trial.user_attrs:
                 print(self._line(trial, trials), flush=True)
+        return bool(ended)
 
     def _line(self, trial: FrozenTrial, trials: list[FrozenTrial]) -> str:
         done, running = len(_done(trials)), sum(t.state == TrialState.RUNNING for t in trials)

@@ -143,7 +143,7 @@ def _parameter(name: str, spec: object, method: str) -> Parameter:
     return read
 
 
-def _metric(spec: object, method: str) -> tuple[str | None, str]:
+def _metric(spec: object, method: str) -> tuple[str | None, Goal]:
     """The metric's name and goal."""
     if spec is None:
         if method == "bayes":
@@ -160,7 +160,7 @@ def _metric(spec: object, method: str) -> tuple[str | None, str]:
     goal = spec.get("goal", GOALS[0]) if isinstance(spec, Mapping) else GOALS[0]
     if goal not in GOALS:
         raise UserError(f"metric.goal {goal} is not known; it is minimize or maximize")
-    return name, str(goal)
+    return name, GOALS[GOALS.index(goal)]
 
 
 def _command(words: object) -> tuple[str, ...]:
@@ -168,7 +168,7 @@ def _command(words: object) -> tuple[str, ...]:
     if not isinstance(words, Sequence) or isinstance(words, str) or [*words[:2]] != ["gan", "fit"]:
         raise UserError(
             f"command is {words!r}; it takes a list of words that begins with gan, fit, such as "
-            '["gan", "fit", "--config", "configs/digits.yaml", "${args}"]'
+            '["gan", "fit", ..., "${args}"]'
         )
     return tuple(str(word) for word in words)
 

@@ -67,6 +67,7 @@ class Workers:
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self._locks = (folder / LOCKS / f"{os.getpid()}-{n}" for n in itertools.count())
         self._falls = 0
+        self._waits = False
 
     def run(self) -> bool:
         """Makes every run that has no result yet.
@@ -83,7 +84,8 @@ class Workers:
         with self._ended_with_this_process():
             while self._is_to_go_on(study):
                 time.sleep(LOOK_EVERY)
-                progress.look()
+                if progress.look():
+                    self._falls = 0
         progress.look()
         return progress.end(self.folder)
 
@@ -93,7 +95,7 @@ class Workers:
         Raises:
             UserError: They are runs of another command.
         """
-        with told(self.folder, "Choose another folder with --out"):
+        with told(self.folder, "Choose another folder with `out`"):
             (self.folder / LOCKS).mkdir(parents=True, exist_ok=True)
         path = self.folder / STUDY
         own = {"command": list(self.sweep.command), "extra": self.extra}
@@ -123,6 +125,9 @@ class Workers:
         idle = [k for k in range(self.workers) if k not in self._processes]
         for k in idle[:waiting]:
             self._processes[k] = self._start(k)
+        if running and not waiting and not self._processes and not self._waits:
+            print(f"{running} runs are made by other processes; waiting for them", flush=True)
+            self._waits = True
         return bool(waiting or running or self._processes)
 
     def _start(self, worker: int) -> subprocess.Popen[bytes]:

@@ -16,6 +16,7 @@ from torch import Tensor
 from gan_lightning.callbacks.ema import GeneratorAverage
 from gan_lightning.errors import UserError
 from gan_lightning.gan import GAN
+from gan_lightning.images import images_at, with_weights
 from gan_lightning.scores.generated import GeneratedImages
 from tests.callbacks import runs
 from tests.conftest import Gan, last, same
@@ -105,3 +106,48 @@ def test_the_average_counts_generator_updates_whatever_a_training_step_makes(
     start = weights(tmp_path / "one")["linear.weight"]
     state = last(tmp_path / "one")["state_dict"]
     assert not torch.equal(start, state["generator.linear.weight"])  # type: ignore[index]
+
+
+def test_the_average_makes_images_of_its_own(gan: Gan, tmp_path: Path) -> None:
+    """In the checkpoint, from Python, as grids and as predictions."""
+    options = ["--trainer.limit_val_batches=0", "--samples.every_n_steps=4"]
+    gan(*options, "--ema.decay=0.7", "--model.generator_norm=sn")
+    run = tmp_path / "run"
+    own = GAN.load_from_checkpoint(run / "checkpoints" / "last.ckpt")
+    before = {name: tensor.clone() for name, tensor in own.state_dict().items()}
+    average, present = own.sample(6, seed=3, ema=True), own.sample(6, seed=3)
+    assert not torch.equal(average, present)
+    expected = images_at(with_weights(own.generator, weights(run)), range(6), 3)
+    assert torch.equal(average, expected)
+    assert same(before, own.state_dict())
+    names = {f"{ema}step={step:08d}.png" for ema in ("", "ema_") for step in (4, 6)}
+    assert {path.name for path in (run / "samples").iterdir()} == names
+    look = ["--ckpt_path=last", "--data.num_predict=5", "--model.generator_norm=sn"]
+    gan(*look, "--ema.predict=true", subcommand="predict")
+    gan(*look, subcommand="predict")
+    for name, ema in (("ema_images", True), ("images", False)):
+        with np.load(run / "predictions" / f"{name}.npz") as file:
+            made = torch.from_numpy(file["images"]).permute(0, 3, 1, 2)
+        assert torch.equal(made, own.sample(5, ema=ema)), name
+
+
+def test_where_there_is_no_average_one_sentence_says_so(gan: Gan, tmp_path: Path) -> None:
+    gan("--trainer.limit_val_batches=0", "--trainer.max_steps=2")
+    own = GAN.load_from_checkpoint(tmp_path / "run" / "checkpoints" / "last.ckpt")
+    with pytest.raises(UserError, match=r"there is none here: train with --ema.decay"):
+        own.sample(2, ema=True)
+    with pytest.raises(UserError, match=r"there is none here: train with --ema.decay"):
+        gan("--ckpt_path=last", "--ema.predict=true", subcommand="predict")
+
+
+def test_an_average_among_the_states_of_callbacks_is_read_as_well(gan: Gan, tmp_path: Path) -> None:
+    """Where version 0.2.0 kept it."""
+    gan("--trainer.limit_val_batches=0", "--ema.decay=0.7", "--trainer.max_steps=2")
+    path = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    now = GAN.load_from_checkpoint(path)
+    checkpoint = torch.load(path, weights_only=True)
+    average = checkpoint.pop("generator_average")
+    checkpoint["callbacks"]["GeneratorAverage"] = {"weights": average}
+    torch.save(checkpoint, path)
+    before = GAN.load_from_checkpoint(path)
+    assert torch.equal(before.sample(3, ema=True), now.sample(3, ema=True))

@@ -76,7 +76,11 @@ def test_folding_changes_no_image_and_leaves_a_plain_network(norm: str, conditio
     wanted = images(made)
     plain = folded(made)
     torch.testing.assert_close(images(plain), wanted, rtol=0, atol=1e-6)
-    fresh = type(made)(SHAPE, **({"num_classes": 3} if conditional else {}), latent_dim=6, width=2)
+    fresh = (
+        ConditionalCNNGenerator(SHAPE, 3, latent_dim=6, width=2)
+        if conditional
+        else CNNGenerator(SHAPE, latent_dim=6, width=2)
+    )
     assert plain.state_dict().keys() == fresh.state_dict().keys()
     assert type(plain.linear) is torch.nn.Linear
     assert all(tensor.is_contiguous() for tensor in plain.state_dict().values())

@@ -22,9 +22,9 @@ def events(folder: Path) -> tuple[dict[str, list[tuple[int, float]]], dict[str, 
 
     found = EventAccumulator(str(folder), size_guidance={"images": 0, "scalars": 0})
     found.Reload()
-    tags: Any = found.Tags()  # type: ignore[no-untyped-call]
-    scalars = {t: [(e.step, e.value) for e in found.Scalars(t)] for t in tags["scalars"]}  # type: ignore[no-untyped-call]
-    return scalars, {t: [e.step for e in found.Images(t)] for t in tags["images"]}  # type: ignore[no-untyped-call]
+    tags: Any = found.Tags()
+    scalars = {t: [(e.step, e.value) for e in found.Scalars(t)] for t in tags["scalars"]}
+    return scalars, {t: [e.step for e in found.Images(t)] for t in tags["images"]}
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

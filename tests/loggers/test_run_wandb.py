@@ -35,7 +35,7 @@ def records(path: Path) -> Iterator[Any]:
         whole += data[position + HEAD : position + HEAD + size]
         position += HEAD + size
         if kind in (1, 4):  # all of a record, or the end of one
-            record = messages.Record()
+            record = messages.Record()  # type: ignore[attr-defined]  # made at run time
             record.ParseFromString(whole)
             whole = b""
             yield record

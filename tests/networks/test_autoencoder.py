@@ -36,6 +36,7 @@ def test_widths_of_the_encoder_grow_and_sides_halve_to_eight() -> None:
     widths = [layer.out_channels for layer in convolutions]
     assert widths == [16, 16, 16, 32, 32, 32, 48, 48, 48]
     assert [layer.stride[0] for layer in convolutions] == [1, 1, 1, 2, 1, 1, 2, 1, 1]
+    assert {layer.kernel_size for layer in convolutions} == {(3, 3)}
     (linear,) = (m for m in Encoder((3, 32, 32), 16, 4) if isinstance(m, nn.Linear))
     assert linear.in_features == 48 * 8 * 8
 
@@ -77,12 +78,12 @@ def test_networks_are_those_of_the_papers_figure(channels: int, size: int) -> No
 
 
 def test_images_in_0_1_for_data_that_are() -> None:
-    network = SigmoidDecoderGenerator((1, 28, 28), 5, 2)
-    images = network(100 * torch.randn(20, 5))
-    assert network.value_range == (0.0, 1.0)
-    assert 0 <= images.min() < 0.4
-    assert 0.6 < images.max() <= 1
-    network.load_state_dict(DecoderGenerator((1, 28, 28), 5, 2).state_dict())
+    sigmoid, tanh = SigmoidDecoderGenerator((1, 28, 28), 5, 2), DecoderGenerator((1, 28, 28), 5, 2)
+    sigmoid.load_state_dict(tanh.state_dict())
+    z = torch.randn(20, 5)
+    torch.testing.assert_close(2 * sigmoid(z) - 1, torch.tanh(sigmoid.layers[0](z) / 2))
+    torch.testing.assert_close(tanh(z), torch.tanh(sigmoid.layers[0](z)))
+    assert (sigmoid.value_range, tanh.value_range) == ((0.0, 1.0), (-1.0, 1.0))
 
 
 def test_squared_energies_and_codes() -> None:
@@ -110,6 +111,8 @@ def test_latents_are_uniform() -> None:
     z = DecoderGenerator((1, 8, 8), 50, 1).latents(200, stream(0, "latents", 0))
     assert -1 <= z.min() < -0.99
     assert 0.99 < z.max() <= 1
+    assert z.dtype == torch.float32
+    assert DecoderGenerator((1, 8, 8)).latent_dim == 64  # in the paper
 
 
 @pytest.mark.parametrize("options", [{"width": 0}, {"hidden": 0}])
@@ -118,3 +121,5 @@ def test_sizes_that_are_none_are_refused(options: dict[str, Any]) -> None:
         AutoencoderDiscriminator((1, 8, 8), **options)
     with pytest.raises(UserError, match="latent_dim"):
         DecoderGenerator((1, 8, 8), latent_dim=0)
+    with pytest.raises(UserError, match="of DecoderGenerator must be >= 1, got 0 and 64"):
+        DecoderGenerator((1, 8, 8), width=0)

@@ -67,13 +67,14 @@ def test_projection_is_unconditional_plus_inner_product() -> None:
 
 def test_an_auxiliary_head_is_a_classifier_beside_the_plain_one() -> None:
     torch.manual_seed(0)
-    network = AuxiliaryCNNDiscriminator(SHAPE, 3, width=2)
+    shape = (1, 16, 16)  # whose features are averaged over four pixels
+    network = AuxiliaryCNNDiscriminator(shape, 3, width=2)
     with torch.no_grad():
         network.classify.bias.copy_(torch.randn(3))
         network.classify.weight.mul_(1e5)  # so that classes differ
-    plain = CNNDiscriminator(SHAPE, width=2)
+    plain = CNNDiscriminator(shape, width=2)
     plain.load_state_dict({k: v for k, v in network.state_dict().items() if "classify" not in k})
-    x, labels = torch.randn(4, *SHAPE), torch.tensor([2, 0, 1, 2])
+    x, labels = torch.randn(4, *shape), torch.tensor([2, 0, 1, 2])
     logits, class_loss = network(x, labels)
     torch.testing.assert_close(logits, plain(x))
     for row, label in enumerate(labels.tolist()):
@@ -160,6 +161,12 @@ def test_classes_reach_the_networks_that_ask_for_them() -> None:
     assert model.sample(7).shape == (7, *SHAPE)
     unconditional = GAN(SHAPE, partial(CNNGenerator, width=1), num_classes=5)
     assert not unconditional.is_conditional
+
+
+def test_one_class_is_a_number_of_classes() -> None:
+    generator = ConditionalCNNGenerator(SHAPE, latent_dim=3, width=1, num_classes=1)
+    images = generator(torch.zeros(2, 3), torch.zeros(2, dtype=torch.int64))
+    assert images.shape == (2, *SHAPE)
 
 
 AC = partial(AuxiliaryCNNDiscriminator, width=1)

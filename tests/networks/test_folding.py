@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
+import onnxruntime
 import pytest
 import torch
 import torch.nn.functional as F
@@ -328,3 +330,18 @@ def test_folds_compile_as_one_graph() -> None:
         inputs = [x.double() if x.is_floating_point() else x for x in example]
         compiled = torch.compile(network, fullgraph=True, backend="aot_eager")
         close([compiled(*inputs)], [network(*inputs)])
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # the exporter's own
+def test_folds_export_to_onnx(tmp_path: Path) -> None:
+    """Which ignores options that it does not know, without a word."""
+    for make, example in NETWORKS.values():
+        network = normalize_(make().float(), sn(), *example).eval()
+        inputs = tuple(torch.randn_like(x) if x.is_floating_point() else x for x in example)
+        torch.onnx.export(network, inputs, tmp_path / "network.onnx", dynamo=True, verbose=False)
+        session = onnxruntime.InferenceSession(tmp_path / "network.onnx")
+        names = [value.name for value in session.get_inputs()]
+        feed = {name: x.numpy() for name, x in zip(names, inputs, strict=True)}
+        (got,) = session.run(None, feed)
+        torch.testing.assert_close(torch.from_numpy(got), network(*inputs), rtol=0, atol=1e-5)

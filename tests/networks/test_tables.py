@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from gan_lightning.networks import (
     MNISTDiscriminator,
     MNISTGenerator,
 )
+from gan_lightning.networks.cnn import INIT_STD
 
 # kernel, stride, channels, height of what comes out; Linear has kernel 0
 CNN_D = [(3, 1, 64, 1), (4, 2, 64, 2), (3, 1, 128, 2), (4, 2, 128, 4), (3, 1, 256, 4)]
@@ -96,6 +98,21 @@ def test_mnist_generator_is_bssn_table_4() -> None:
     images = network(torch.randn(4, 100))
     assert images.min() >= 0
     assert images.max() <= 1
+
+
+def test_latents_of_mnist_are_uniform_in_single_precision() -> None:
+    z = MNISTGenerator((1, 28, 28)).latents(50, np.random.default_rng(0))
+    assert (z.dtype, z.shape) == (torch.float32, (50, 100))
+    assert -1 <= z.min() < -0.99
+    assert 0.99 < z.max() <= 1
+
+
+def test_initial_weights_of_mnist_have_the_spread_of_the_code() -> None:
+    torch.manual_seed(0)
+    for network in (MNISTGenerator((1, 28, 28)), MNISTDiscriminator((1, 28, 28))):
+        for name, parameter in network.named_parameters():
+            if parameter.ndim > 1:
+                assert parameter.std().item() == pytest.approx(INIT_STD, rel=0.1), name
 
 
 def test_initial_weights_are_those_of_the_code() -> None:

@@ -11,15 +11,11 @@ from torch import Tensor, nn
 from gan_lightning.callbacks.ema import averaged
 from gan_lightning.errors import UserError
 from gan_lightning.images import with_weights
-from gan_lightning.networks import (
-    CNNDiscriminator,
-    DecoderGenerator,
-    ProjectionCNNDiscriminator,
-)
+from gan_lightning.networks import CNNDiscriminator, DecoderGenerator
 from gan_lightning.normalization import Normalization, bn, frobenius, gamma, ln, normalize_, wn
 from gan_lightning.normalization.outputs import Followed
 from gan_lightning.players import couples_images, declares_coupling
-from tests.normalization.made import IMAGE, SHAPE, discriminator, ids
+from tests.normalization.made import SHAPE, discriminator, ids
 
 LAYERS: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
     "conv": (nn.Conv2d(3, 4, 3, padding=1), (3, 5, 5)),
@@ -80,10 +76,12 @@ def test_before_the_activation_in_hidden_layers_alone(norm: Normalization) -> No
     assert sizes[0] == sizes[1]
 
 
-def test_an_embedding_is_left_alone() -> None:
-    network = ProjectionCNNDiscriminator(SHAPE, 3, width=2)
-    normalize_(network, bn(), IMAGE, torch.zeros(1, dtype=torch.int64))
-    assert type(network.embed) is nn.Embedding
+@pytest.mark.parametrize("norm", [bn(), ln()], ids=ids)
+def test_an_embedding_is_left_alone(norm: Normalization) -> None:
+    """Also one that other layers follow."""
+    network = nn.Sequential(nn.Embedding(5, 4), nn.Linear(4, 3), nn.Linear(3, 1))
+    normalize_(network, norm, torch.zeros(1, dtype=torch.int64))
+    assert [type(layer) for layer in network] == [nn.Embedding, Followed, nn.Linear]
 
 
 def test_who_couples_images() -> None:

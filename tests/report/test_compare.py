@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 
 from gan_lightning.cli.main import main
 from gan_lightning.errors import UserError
-from gan_lightning.report.compare import Comparison
+from gan_lightning.report.comparison import Comparison
 from gan_lightning.report.evaluations import At
 from gan_lightning.report.finding import find_runs
 from gan_lightning.report.published import all_published
+from gan_lightning.report.score_tables import tables_of
 from gan_lightning.report.statistics import FEWEST, RESAMPLES, summaries, summary, written
-from tests.conftest import ROOT
 from tests.report.made import made
 
 
@@ -104,7 +104,7 @@ def test_means_by_hand_over_seeds(tmp_path: Path) -> None:
         made(tmp_path / f"bssn-{seed}", seed, {"name": "bssn", "scale": 1.4}, [bssn])
     assert means(tmp_path) == {("bssn", "1.4"): 23.0, ("sn", "None"): 34.0}
     found = comparison(tmp_path, against="sn")
-    (table, difference) = found.tables()
+    (table, difference) = tables_of(found)
     assert [[cell.text for cell in row][:3] for row in table.rows] == [
         ["bssn", "1.4", "3"],
         ["sn", "-", "3"],
@@ -119,7 +119,7 @@ def test_differences_are_taken_at_common_seeds_only(tmp_path: Path) -> None:
         made(tmp_path / f"sn-{seed}", seed, "sn", [fid])
     for seed, fid in {1: 17.0, 0: 8.0, 7: -1000.0}.items():
         made(tmp_path / f"bsn-{seed}", seed, "bsn", [fid])
-    (row,) = comparison(tmp_path, against="model.norm=sn").tables()[1].rows
+    (row,) = tables_of(comparison(tmp_path, against="model.norm=sn"))[1].rows
     assert [cell.text for cell in row] == ["bsn", "2", "-2.50 ± 0.50"]
 
 
@@ -128,8 +128,17 @@ def test_differences_leave_other_options_alike(tmp_path: Path) -> None:
     for n_dis, fids in {1: (10.0, 7.0), 5: (100.0, 90.0)}.items():
         made(tmp_path / f"sn-{n_dis}", 0, "sn", fids[:1], n_dis=n_dis)
         made(tmp_path / f"b-{n_dis}", 0, {"name": "bssn", "scale": n_dis}, fids[1:], n_dis=n_dis)
-    rows = comparison(tmp_path, against="sn").tables()[1].rows
+    rows = tables_of(comparison(tmp_path, against="sn"))[1].rows
     assert sorted(float(row[-1].text) for row in rows) == [-10.0, -3.0]
+
+
+def test_differences_of_pooled_runs_pair_what_is_else_alike(tmp_path: Path) -> None:
+    """Seed 0 of n_dis 1 with seed 0 of n_dis 1, although both stand in one line."""
+    for n_dis, (sn, bsn) in {1: (10.0, 7.0), 5: (100.0, 95.0)}.items():
+        made(tmp_path / f"sn-{n_dis}", 0, "sn", [sn], n_dis=n_dis)
+        made(tmp_path / f"bsn-{n_dis}", 0, {"name": "bssn", "scale": n_dis}, [bsn], n_dis=n_dis)
+    found = comparison(tmp_path, "model.norm", against="sn")
+    assert tables_of(found)[1].rows[0][2].text == "-4.0 ± 1.0"
 
 
 @pytest.mark.parametrize(
@@ -160,8 +169,8 @@ def test_by_pools_what_it_leaves_out_and_says_so(tmp_path: Path) -> None:
     made(tmp_path / "a", 0, fids=[1.0])
     made(tmp_path / "b", 0, fids=[3.0], n_dis=5)
     assert means(tmp_path, by="model.norm") == {("sn",): 2.0}
-    (table,) = comparison(tmp_path, "model.norm").tables()
-    assert "runs of one line differ in model.n_dis, which --by leaves out" in table.notes
+    (table,) = tables_of(comparison(tmp_path, "model.norm"))
+    assert "runs of one line differ in model.n_dis, by which they are not grouped" in table.notes
 
 
 @pytest.mark.parametrize(
@@ -181,7 +190,7 @@ def test_a_differently_measured_run_never_changes_a_mean(
     for seed in range(2):
         made(tmp_path / f"a-{seed}", seed, fids=[1.0 + 2 * seed])
     made(tmp_path / "b", 7, fids=[1000.0], measure=otherwise)
-    first, second = comparison(tmp_path).tables()
+    first, second = tables_of(comparison(tmp_path))
     assert first.rows[0][-1].text == "2.0 ± 1.0"
     (name,) = otherwise
     assert f"Measured otherwise: {name} {otherwise[name]} (not " in second.title
@@ -200,7 +209,7 @@ def test_an_unfinished_run_never_changes_a_mean(tmp_path: Path, at: str) -> None
     made(tmp_path / "a", 0, fids=[1.0])
     made(tmp_path / "b", 1, fids=[1000.0], step=60)
     assert means(tmp_path, at=at) == {(): 1.0}
-    (_, rest) = comparison(tmp_path, at=at).tables()
+    (_, rest) = tables_of(comparison(tmp_path, at=at))
     assert [[cell.text for cell in row] for row in rest.rows] == [
         [str(tmp_path / "b"), "unfinished: 60 of 100 iterations"]
     ]
@@ -210,7 +219,7 @@ def test_an_unfinished_run_counts_where_that_was_asked_for_and_is_said(tmp_path:
     made(tmp_path / "a", 0, fids=[1.0])
     made(tmp_path / "b", 1, fids=[3.0], step=60)
     assert means(tmp_path, at="last") == {(): 2.0}
-    (table,) = comparison(tmp_path, at="last").tables()
+    (table,) = tables_of(comparison(tmp_path, at="last"))
     assert any("1 of the runs are not finished" in note for note in table.notes)
 
 
@@ -219,7 +228,7 @@ def test_a_repeated_run_counts_once(tmp_path: Path) -> None:
     made(tmp_path / "again", 0, fids=[5.0])
     made(tmp_path / "b", 1, fids=[3.0])
     assert means(tmp_path) == {(): 2.0}
-    table, rest = comparison(tmp_path).tables()
+    table, rest = tables_of(comparison(tmp_path))
     assert table.rows[0][0].text == "2 of 3"
     assert rest.rows[0][1].text == f"repeats {tmp_path / 'a'}: same options, same seed"
 
@@ -228,14 +237,14 @@ def test_a_score_that_is_not_finite_is_no_part_of_a_mean(tmp_path: Path) -> None
     made(tmp_path / "a", 0, fids=[1.0])
     made(tmp_path / "b", 1, fids=[math.nan])
     assert means(tmp_path) == {(): 1.0}
-    assert "not finite" in comparison(tmp_path).tables()[1].rows[0][1].text
+    assert "not finite" in tables_of(comparison(tmp_path))[1].rows[0][1].text
 
 
 def test_a_finished_run_without_an_evaluation_at_its_end_is_said(tmp_path: Path) -> None:
     made(tmp_path / "a", 0, fids=[1.0])
     made(tmp_path / "b", 1, fids={50: 3.0})
     made(tmp_path / "c", 2, fids={})
-    rest = comparison(tmp_path).tables()[1]
+    rest = tables_of(comparison(tmp_path))[1]
     assert [row[1].text for row in rest.rows] == [
         "finished; no evaluation after the last iteration",
         "finished; never evaluated",
@@ -267,7 +276,7 @@ def test_published_numbers_stand_where_the_protocol_is_theirs(
     tmp_path: Path, protocol: str, expected: str | None
 ) -> None:
     of_cifar10(made(tmp_path / "a", measure=inception(protocol)))
-    (table,) = comparison(tmp_path).tables()
+    (table,) = tables_of(comparison(tmp_path))
     assert table.head[-1] == ("fid published" if expected else "fid")
     assert not expected or table.rows[0][-1].text == expected
 
@@ -343,4 +352,6 @@ def test_comparing_imports_no_torch(tmp_path: Path) -> None:
         "import sys; from gan_lightning.cli.main import main; main(['compare', sys.argv[1]]); "
         "assert not {'torch', 'lightning', 'matplotlib', 'wandb'} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, cwd=ROOT)
+    subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], check=True, cwd=Path(__file__).parents[2]
+    )

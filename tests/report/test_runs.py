@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from gan_lightning.errors import UserError
-from gan_lightning.report.compare import Comparison
+from gan_lightning.report.comparison import Comparison
 from gan_lightning.report.evaluations import At
 from gan_lightning.report.finding import find_runs
 from gan_lightning.report.runs import Run
+from gan_lightning.report.score_tables import as_csv, tables_of
 from tests.report.made import made
 
 
@@ -119,7 +120,7 @@ def test_damaged_folders_are_said(tmp_path: Path, files: dict[str, bytes], said:
         (tmp_path / name).write_bytes(content)
     assert str(read(tmp_path).ending).startswith(said)
     found = Comparison.of(find_runs([str(tmp_path)]), None, At("end"))
-    assert found.tables()[0].rows[0][1].text.startswith(said)
+    assert tables_of(found)[0].rows[0][1].text.startswith(said)
 
 
 def test_damaged_lines_are_passed_over(tmp_path: Path) -> None:
@@ -170,7 +171,7 @@ def test_five_thousand_runs_take_under_a_minute_and_little_memory(tmp_path: Path
         (folder / "metrics.csv").write_text("step,discriminator_loss,generator_loss\n" + rows)
     before = time.process_time()
     found = Comparison.of(find_runs([str(tmp_path)]), None, At("end"))
-    text = found.csv()
+    text = as_csv(found)
     taken = time.process_time() - before
     assert taken < 60, taken
     assert len(found.sections[0].groups) == 1000

@@ -7,6 +7,7 @@ import pytest
 import scipy.linalg
 import torch
 from numpy.typing import NDArray
+from torchmetrics.utilities import dim_zero_sum
 
 from gan_lightning.errors import UserError
 from gan_lightning.scores.fid import Gaussian, Moments, frechet_distance
@@ -110,6 +111,21 @@ def test_moments_of_float32_features_are_added_in_float64() -> None:
         moments.update(x)
     assert moments.total.dtype == torch.float64
     assert float(moments.total) == pytest.approx(20_000 * float(x[0, 0]), rel=1e-14)
+
+
+def test_moments_of_processes_are_added_and_counted_exactly() -> None:
+    moments = Moments(2)
+    assert set(moments._reductions.values()) == {dim_zero_sum}
+    assert moments.n.dtype == torch.int64  # a float32 stops at 2^24
+
+
+def test_moments_on_another_device_are_the_same() -> None:
+    moments = gaussian(features(9, 3, 0))
+    there = moments.to(torch.device("meta"))
+    assert (there.n, there.mean.device.type, there.covariance.device.type) == (9, "meta", "meta")
+    here = moments.to(torch.device("cpu"))
+    assert torch.equal(here.mean, moments.mean)
+    assert torch.equal(here.covariance, moments.covariance)
 
 
 def test_memory_of_moments_does_not_grow_with_images() -> None:

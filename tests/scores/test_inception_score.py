@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torchmetrics.utilities import dim_zero_sum
 
 from gan_lightning.errors import UserError
 from gan_lightning.scores.inception_score import InceptionScore
@@ -97,8 +98,12 @@ def test_fewer_images_than_splits_give_an_error_and_no_number() -> None:
 def test_logits_that_are_nan_give_an_error_and_no_number() -> None:
     logits = torch.zeros(20, 4)
     logits[3, 2] = float("nan")
-    with pytest.raises(UserError, match="NaN"):
+    with pytest.raises(UserError, match=r"^the logits are NaN or infinite, so .* score: the extra"):
         score(logits, 2)
+
+
+def test_sums_of_processes_are_added() -> None:
+    assert set(InceptionScore(3, 2, 10)._reductions.values()) == {dim_zero_sum}
 
 
 def test_classes_that_do_not_count_take_part_in_the_softmax_alone() -> None:

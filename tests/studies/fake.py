@@ -36,6 +36,6 @@ def job(folder: Path, how: list[str], seeds: int, lock: str, parent: int) -> wor
 
 
 if __name__ == "__main__":
-    trial.started = started
+    trial.__dict__["started"] = started
     trial.LOOK_EVERY = 0.1
     worker.main()

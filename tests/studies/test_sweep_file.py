@@ -123,7 +123,7 @@ def test_other_files_are_refused(text: str, tmp_path: Path) -> None:
         read(tmp_path / "absent.yaml")
 
 
-RANGES = {
+RANGES: dict[str, tuple[dict[str, Any], float, float]] = {
     "uniform": ({"min": 0.5, "max": 2.0}, 0.5, 2.0),
     "int_uniform": ({"min": 2, "max": 4}, 2, 4),
     "q_uniform": ({"min": 0, "max": 1, "q": 0.25}, 0, 1),

@@ -10,16 +10,19 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import optuna
 import pytest
 from optuna.trial import TrialState
 
 from gan_lightning.errors import UserError
-from gan_lightning.studies import queue, workers
+from gan_lightning.studies import queue, trial, workers
 from gan_lightning.studies.folders import checkpoint_step, is_complete
 from gan_lightning.studies.progress import best_of
 from gan_lightning.studies.sweep_file import read, understood
+from gan_lightning.studies.worker import Worker
 from gan_lightning.studies.workers import Workers
 from tests.conftest import ROOT, TINY
 from tests.studies import fake
@@ -48,16 +51,19 @@ def test_two_workers_share_a_study_whose_runs_fail_in_every_way(tmp_path: Path) 
     names = {f"how={h.replace(' ', '-')},seed={s}" for h in how for s in range(2)}
     assert set(starts) == names
     assert all(n == (2 if "killed" in name else 1) for name, n in starts.items())
-    states = Counter(trial.user_attrs[queue.OUTCOME] for trial in queue.of_study(study))
+    states = Counter(t.user_attrs[queue.OUTCOME] for t in queue.of_study(study))
     assert states == {"finished": 4, "diverged": 2, "refused": 2}
-    assert [trial.value for trial in best_of(queue.of_study(study), jobs[0].sweep)] == [7.0] * 4
+    assert [t.value for t in best_of(queue.of_study(study), jobs[0].sweep)] == [7.0] * 4
     # A study that is filled again makes those again that failed, and no other.
     queue.fill(study, jobs[0].sweep, 8)
     assert [t.user_attrs[queue.SLOT] for t in queue.of_study(study, TrialState.WAITING)] == [4, 5]
 
 
-def test_a_worker_that_is_killed_loses_nothing(tmp_path: Path) -> None:
+def test_a_worker_that_is_killed_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its run stops with it, and is in the queue again."""
+    monkeypatch.setenv("FAKE_SECONDS", "600")  # it would outlive the test
     job = fake.job(tmp_path, ["slow"], 1, "lock", os.getpid())
     study = queue.opened(job.sweep, job.storage)
     queue.fill(study, job.sweep, 1)
@@ -81,8 +87,28 @@ def test_a_run_that_two_machines_put_into_the_queue_is_made_once(tmp_path: Path)
         study.enqueue_trial({"seed": 0}, user_attrs={queue.SLOT: 0})
     assert started(job).wait(60) == 0
     assert sorted((tmp_path / "starts").read_text().split()) == ["seed=0", "seed=1"]
-    states = [trial.state for trial in queue.of_study(study)]
+    states = [t.state for t in queue.of_study(study)]
     assert states == [TrialState.COMPLETE, TrialState.COMPLETE, TrialState.PRUNED]
+
+
+@pytest.mark.parametrize("prune", [True, False])
+def test_a_run_worse_than_the_median_is_stopped_on_request(
+    prune: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial, "started", fake.started)
+    monkeypatch.setattr(trial, "LOOK_EVERY", 0.05)
+    monkeypatch.setenv("FAKE_SECONDS", "3")
+    job = replace(fake.job(tmp_path, ["slow"], 1, "lock", os.getpid()), prune=prune)
+    worker = Worker(job)
+    for value in range(5):  # the fake run measures 9.0 at step 2
+        measured = {2: float(value)}
+        done = optuna.create_trial(value=1.0, intermediate_values=measured)
+        worker.study.add_trial(done)
+    queue.fill(worker.study, job.sweep, 1)
+    worker.work()
+    made = queue.of_study(worker.study)[-1]
+    assert made.state == (TrialState.PRUNED if prune else TrialState.COMPLETE)
+    assert made.user_attrs[queue.OUTCOME] == ("stopped" if prune else "finished")
 
 
 @pytest.mark.parametrize("method", ["random", "bayes"])
@@ -102,11 +128,14 @@ def test_values_are_drawn_by_place_whoever_draws(method: str) -> None:
 
 def test_a_folder_of_other_runs_is_refused(tmp_path: Path) -> None:
     sweep = read(ROOT / "sweeps" / "digits.yaml")
-    make = lambda extra: Workers(sweep, extra, tmp_path, None, 1, 1, False, [])  # noqa: E731
-    make([])._claim_folder()
-    make([])._claim_folder()
+
+    def make(*extra: str) -> Workers:
+        return Workers(sweep, extra, tmp_path, None, 1, 1, False, [])
+
+    make()._claim_folder()
+    make()._claim_folder()
     with pytest.raises(UserError, match="choose another folder"):
-        make(["--trainer.max_steps=3"])._claim_folder()
+        make("--trainer.max_steps=3")._claim_folder()
 
 
 def test_a_storage_that_is_none_is_refused_without_its_password() -> None:
@@ -143,7 +172,15 @@ def running(words: str) -> list[int]:
 def command(tmp_path: Path) -> list[str]:
     """``gan sweep`` of four runs of seconds."""
     config = tmp_path / "tiny.yaml"
-    config.write_text(TINY.replace("max_steps: 6", "max_steps: 300"))
+    longer = {
+        "max_steps: 6": "max_steps: 600",
+        "interval: 4": "interval: 200",
+        "steps: 3": "steps: 20",
+    }
+    text = TINY
+    for before, now in longer.items():
+        text = text.replace(before, now)
+    config.write_text(text)
     content = {
         "command": ["gan", "fit", "--config", str(config), "${args}"],
         "method": "grid",
@@ -176,7 +213,7 @@ def test_a_study_survives_kills_of_everything(tmp_path: Path) -> None:
     whole.wait()
     until(lambda: not running(str(out)))  # nothing trains on unseen
     half = {path: checkpoint_step(path) for path in out.glob("*/checkpoints/last.ckpt")}
-    assert any(0 < step < 300 for step in half.values())
+    assert any(0 < step < 600 for step in half.values())
 
     again = subprocess.Popen(command(tmp_path), cwd=ROOT, stdout=subprocess.PIPE, text=True)
     until(lambda: running(f"--run={out}"), 300)

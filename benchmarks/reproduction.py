@@ -1,0 +1,203 @@
+"""The papers' comparisons as they were made here: docs/reproduction.md and the records behind it.
+
+``python -m benchmarks.reproduction record NAME RUNS...`` keeps what a comparison needs of finished
+runs under ``docs/evidence/NAME/``; ``python -m benchmarks.reproduction`` makes the page from it.
+All numbers of the page are computed from the records, in the way of ``gan compare``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from gan_lightning.report.comparison import Comparison
+from gan_lightning.report.differences import difference_rows
+from gan_lightning.report.evaluations import At, better
+from gan_lightning.report.finding import find_runs
+from gan_lightning.report.runs import Run
+from gan_lightning.report.score_tables import as_text
+from gan_lightning.report.statistics import FEWEST, Summary, written
+from gan_lightning.run_folder import CONFIG, HISTORY, METRICS, SCORES
+
+ROOT = Path(__file__).parents[1]
+RECORDS = ROOT / "docs" / "evidence"
+PAGE = ROOT / "docs" / "reproduction.md"
+KEPT = (CONFIG, HISTORY, METRICS, SCORES)
+"""What is recorded of a run: its options, its course, its scores; not its weights and images."""
+
+
+class Claim(NamedTuple):
+    """That one value of the compared option scores better than another, as a paper says."""
+
+    source: str
+    better: str
+    worse: str
+    score: str
+
+    def __str__(self) -> str:
+        """In words."""
+        return f"{self.better} scores better than {self.worse} ({self.score}; {self.source})"
+
+
+class Study(NamedTuple):
+    """A comparison and what is claimed of it.
+
+    Attributes:
+        name: Folder of its records.
+        title: What it compares.
+        command: Makes its runs.
+        differs: How it differs from what the papers did.
+        against: The group that the others are compared with.
+        claims: What the papers say of it.
+    """
+
+    name: str
+    title: str
+    command: str
+    differs: str
+    against: str
+    claims: tuple[Claim, ...]
+
+    @property
+    def records(self) -> Path:
+        """Where its records are."""
+        return RECORDS / self.name
+
+    def comparison(self, against: str) -> Comparison:
+        """Its runs, grouped by what differs between them."""
+        return Comparison.of(find_runs([str(self.records)]), None, At.parse("end"), against)
+
+
+def _claims(score: str) -> tuple[Claim, ...]:
+    return (
+        Claim("SNGAN Table 2, BSSN section 4", "sn", "none", score),
+        Claim("BSSN Table 1, CIFAR10", "ssn", "sn", score),
+        Claim("BSSN Table 1, CIFAR10", "bsn", "sn", score),
+        Claim("BSSN Table 1, CIFAR10", "bssn", "sn", score),
+        Claim("BSSN Table 1, CIFAR10", "bssn", "ssn", score),
+    )
+
+
+STUDIES = (
+    Study(
+        "digits",
+        "Handwritten digits, three seeds",
+        "gan sweep sweeps/digits.yaml",
+        "8x8 digits enlarged to 16x16, small networks, 1,500 updates, one scale for ssn and bssn: "
+        "the demo's settings. The scores are those of the digits extractor.",
+        "sn",
+        _claims("digits_fid"),
+    ),
+    Study(
+        "cifar10",
+        "CIFAR10 as JPEG, the papers' CNNs at a quarter of their width",
+        "gan sweep sweeps/cifar10_evidence.yaml -- --data.root cifar/train --data.held_out "
+        "cifar/test --evaluation.extractor.weights cifar10jpeg.safetensors",
+        "The images were compressed as JPEG before; width 16 in place of 64, batches of 32 in "
+        "place of 64, 5,000 updates in place of 400,000, one scale (1.4) for ssn and bssn, which "
+        "no pilot chose. The extractor is a classifier trained on the labels (79.3 % on the 10,000 "
+        "test images), so the FID is on a scale of its own.",
+        "sn",
+        _claims("cifar10jpeg_fid"),
+    ),
+)
+
+HEAD = """\
+# Reproduction
+
+What the papers claim, beside what this project has measured so far. Every run below is recorded
+under [docs/evidence](evidence) with its options, its course and its scores (what a run's folder
+holds, less weights and images), and this page is computed from those records by
+`python -m benchmarks.reproduction`. `gan compare docs/evidence/NAME` prints the same tables.
+
+No run here is at the papers' size: nothing below reproduces a number of theirs, and their protocol
+(Inception, 5,000 real and 10,000 generated images) was not run. The commands that would are in
+[sweeps](../sweeps); on a GPU, `benchmarks/gpu.sh` makes a first part of them.
+"""
+
+
+def page() -> str:
+    """The text of docs/reproduction.md."""
+    parts = [HEAD]
+    for study in STUDIES:
+        parts += [f"## {study.title}", f"```\n{study.command}\n```", study.differs]
+        parts.append(_results(study) if any(study.records.glob("*")) else "No run is recorded yet.")
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _results(study: Study) -> str:
+    comparison = study.comparison(study.against)
+    verdicts = [f"| {claim} | {verdict(study, claim)} |" for claim in study.claims]
+    head = ["| claim of the papers | difference here, and what it says |", "|---|---|"]
+    return as_text(comparison, ".md").strip() + "\n\n" + "\n".join(head + verdicts)
+
+
+def verdict(study: Study, claim: Claim) -> str:
+    """Whether the recorded runs support a claim, contradict it, or decide nothing."""
+    comparison = study.comparison(claim.worse)
+    for section in comparison.sections[:1]:
+        for row in difference_rows(section, comparison.by, comparison.against, [claim.score]):
+            if claim.better in row.group.key and claim.score in row.found:
+                difference = row.found[claim.score]
+                return f"{written(difference, True)}: {_says(difference, better(claim.score))}"
+    return "not measured"
+
+
+def _says(difference: Summary, direction: int) -> str:
+    """What an interval of the difference decides.
+
+    >>> _says(Summary(5, -1.0, 0.2, -1.5, -0.5), -1)
+    'supported at this size'
+    >>> _says(Summary(5, -1.0, 0.9, -2.5, 0.5), -1)
+    'not decided: the interval holds 0'
+    """
+    if difference.low is None or difference.high is None:
+        return f"not decided: {difference.n} common seeds are fewer than {FEWEST}"
+    if difference.low <= 0 <= difference.high:
+        return "not decided: the interval holds 0"
+    return ("supported" if difference.mean * direction > 0 else "contradicted") + " at this size"
+
+
+def record(name: str, runs: Sequence[str], root: Path = RECORDS) -> list[Path]:
+    """Keeps the records of runs that have come to their end.
+
+    Args:
+        name: Of the study.
+        runs: As ``gan compare`` takes them.
+        root: Folder of all records.
+    """
+    kept = []
+    for run in find_runs(runs):
+        if run.ending().state == "finished":
+            kept.append(_keep(run, root / name / run.path.name))
+    return kept
+
+
+def _keep(run: Run, target: Path) -> Path:
+    """Copies the records; paths below the working directory are kept relative to it."""
+    target.mkdir(parents=True, exist_ok=True)
+    here = f"{Path.cwd()}/"
+    for file in KEPT:
+        if (run.path / file).exists():
+            (target / file).write_text((run.path / file).read_text().replace(here, ""))
+    return target
+
+
+def main() -> None:
+    """Makes the page, after recording what is named."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    commands = parser.add_subparsers(dest="command")
+    recorder = commands.add_parser("record")
+    recorder.add_argument("name", choices=[study.name for study in STUDIES])
+    recorder.add_argument("runs", nargs="+")
+    options = parser.parse_args()
+    if options.command == "record":
+        for target in record(options.name, options.runs):
+            print(target.relative_to(ROOT))
+    PAGE.write_text(page())
+
+
+if __name__ == "__main__":
+    main()
