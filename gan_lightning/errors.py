@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 _NAMED = re.compile(r"`([a-z]\w*(?:\.\w+)*)`")
 
-OF_THE_COMMAND = ("again", "ckpt_path", "ema", "run", "trainer", "trust")
+OF_THE_COMMAND = ("again", "ckpt", "ckpt_path", "ema", "run", "trainer", "trust")
 """Arguments of a whole command, by which every object calls them: `trainer.strategy`, `run`."""
 
 

@@ -35,7 +35,7 @@ def checkpoint_of(ckpt: str | None, run: str | None) -> str:
     return checkpoint_path(folder, ckpt or "last", "ckpt")
 
 
-def checkpoint_path(run: str | Path, name: str, option: str = "ckpt_path") -> str:
+def checkpoint_path(run: str | Path, name: str, argument: str = "ckpt_path") -> str:
     """The path that ``--ckpt_path`` means: a file, or the run's own, ``last`` or ``best``.
 
     Where the last one is damaged, the newest of those beside it that is not takes its place.
@@ -56,8 +56,9 @@ def checkpoint_path(run: str | Path, name: str, option: str = "ckpt_path") -> st
         return str(others[0])
     found = f"there is no file {path}" if fault == "does not exist" else f"{path} {fault}"
     raise UserError(
-        f"--{option} {name}: {found}. Checkpoints of --run {run}: "
-        f"{', '.join(sorted(p.name for p in others)) or 'none'}"
+        f"{name}: {found}. Checkpoints of `run` {run}: "
+        f"{', '.join(sorted(p.name for p in others)) or 'none'}",
+        argument,
     )
 
 
