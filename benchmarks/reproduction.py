@@ -137,8 +137,9 @@ def _results(study: Study) -> str:
 def verdict(study: Study, claim: Claim) -> str:
     """Whether the recorded runs support a claim, contradict it, or decide nothing."""
     comparison = study.comparison(claim.worse)
+    by, against, collection = comparison.by, comparison.against, comparison.collection
     for section in comparison.sections[:1]:
-        for row in difference_rows(section, comparison.by, comparison.against, [claim.score]):
+        for row in difference_rows(section, by, against, [claim.score], collection):
             if claim.better in row.group.key and claim.score in row.found:
                 difference = row.found[claim.score]
                 return f"{written(difference, True)}: {_says(difference, better(claim.score))}"
@@ -170,7 +171,7 @@ def record(name: str, runs: Sequence[str], root: Path = RECORDS) -> list[Path]:
     """
     kept = []
     for run in find_runs(runs):
-        if run.ending().state == "finished":
+        if run.ending.state == "finished":
             kept.append(_keep(run, root / name / run.path.name))
     return kept
 

@@ -68,7 +68,7 @@ def competitors(
     initialize_(generator, for_generator.initialization)
     initialize_(discriminator, for_discriminator.initialization)
     for network in (generator, discriminator):
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's gap
+        network.to(memory_format=torch.channels_last)
     labels = () if generator.num_classes is None else (torch.zeros(1, dtype=torch.int64),)
     images = torch.zeros(1, *image_shape)
     normalize_(generator, for_generator.norm, torch.zeros(1, generator.latent_dim), *labels)

@@ -68,7 +68,7 @@ class SampleGrid(Callback):
         assert isinstance(pl_module, GAN)
         pl_module.require_finite()  # in every process, so that none waits for another
         for ema in (False, True) if pl_module.generator_average else (False,):
-            on_first(lambda ema=ema: self._save(trainer, pl_module, ema))
+            on_first(partial(self._save, trainer, pl_module, ema))
 
     def _save(self, trainer: Trainer, gan: GAN, ema: bool) -> None:
         """Saves and shows one grid, of the generator or of its moving average."""
