@@ -65,9 +65,13 @@ class Study(NamedTuple):
         """Where its records are."""
         return RECORDS / self.name
 
-    def comparison(self, against: str) -> Comparison:
+    def comparison(self, against: str | None) -> Comparison:
         """Its runs, grouped by what differs between them."""
         return Comparison.of(find_runs([str(self.records)]), None, At.parse("end"), against)
+
+    def has(self, value: str) -> bool:
+        """Whether a run of a group is recorded."""
+        return any(value in run.config.values() for run in find_runs([str(self.records)]))
 
 
 def _claims(score: str) -> tuple[Claim, ...]:
@@ -128,7 +132,9 @@ def page() -> str:
 
 
 def _results(study: Study) -> str:
-    comparison = study.comparison(study.against)
+    values = {value for claim in study.claims for value in (claim.better, claim.worse)}
+    several = study.has(study.against) and sum(map(study.has, values)) > 1
+    comparison = study.comparison(study.against if several else None)
     verdicts = [f"| {claim} | {verdict(study, claim)} |" for claim in study.claims]
     head = ["| claim of the papers | difference here, and what it says |", "|---|---|"]
     return as_text(comparison, ".md").strip() + "\n\n" + "\n".join(head + verdicts)
@@ -136,6 +142,8 @@ def _results(study: Study) -> str:
 
 def verdict(study: Study, claim: Claim) -> str:
     """Whether the recorded runs support a claim, contradict it, or decide nothing."""
+    if not (study.has(claim.better) and study.has(claim.worse)):
+        return "not measured"
     comparison = study.comparison(claim.worse)
     by, against, collection = comparison.by, comparison.against, comparison.collection
     for section in comparison.sections[:1]:
@@ -161,7 +169,7 @@ def _says(difference: Summary, direction: int) -> str:
     return ("supported" if difference.mean * direction > 0 else "contradicted") + " at this size"
 
 
-def record(name: str, runs: Sequence[str], root: Path = RECORDS) -> list[Path]:
+def record(name: str, runs: Sequence[str], root: Path) -> list[Path]:
     """Keeps the records of runs that have come to their end.
 
     Args:
@@ -195,7 +203,7 @@ def main() -> None:
     recorder.add_argument("runs", nargs="+")
     options = parser.parse_args()
     if options.command == "record":
-        for target in record(options.name, options.runs):
+        for target in record(options.name, options.runs, RECORDS):
             print(target.relative_to(ROOT))
     PAGE.write_text(page())
 
