@@ -39,7 +39,7 @@ def test_the_page_is_computed_from_the_records() -> None:
     [
         ([90.0, 99.0, 110.0], "supported"),
         ([110.0, 121.0, 130.0], "contradicted"),
-        ([90.0, 121.0, 120.0], "not decided"),
+        ([99.0, 112.0, 121.0], "not decided"),
         ([90.0, 99.0], "2 common seeds are fewer than 3"),
     ],
 )
