@@ -80,7 +80,7 @@ def find_scale(arguments: Sequence[str]) -> tuple[float, float] | None:
     if {"-h", "--help"} & set(arguments):
         shown = DEFAULTS | {"scales": " ".join(f"{s:g}" for s in DEFAULTS["scales"])}
         print(ABOUT.format(sentence=sentence(NAME), table=TABLE, plot=PLOT, **shown))
-        return None
+        raise SystemExit(0)
     asked, others = _parsed(arguments)
     out = Path(asked.out)
     probes = []

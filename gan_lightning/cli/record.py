@@ -53,6 +53,8 @@ class RunRecord(SaveConfigCallback):
     it was.
     """
 
+    _written = False  # a signal may come before `setup`
+
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Works out the options as they will be saved."""
         self._clock = Stopwatch()

@@ -134,7 +134,7 @@ def test_the_average_makes_images_of_its_own(gan: Gan, tmp_path: Path) -> None:
 def test_where_there_is_no_average_one_sentence_says_so(gan: Gan, tmp_path: Path) -> None:
     gan("--trainer.limit_val_batches=0", "--trainer.max_steps=2")
     own = GAN.load_from_checkpoint(tmp_path / "run" / "checkpoints" / "last.ckpt")
-    with pytest.raises(UserError, match=r"there is none here: train with --ema.decay"):
+    with pytest.raises(UserError, match=r"there is none here: train with `ema.decay` 0.999"):
         own.sample(2, ema=True)
     with pytest.raises(UserError, match=r"there is none here: train with --ema.decay"):
         gan("--ckpt_path=last", "--ema.predict=true", subcommand="predict")

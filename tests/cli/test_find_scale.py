@@ -65,7 +65,8 @@ def test_old_probes_are_not_overwritten(tiny: Path, tmp_path: Path) -> None:
 
 
 def test_help_promises_what_was_found(capsys: pytest.CaptureFixture[str]) -> None:
-    assert find_scale(["--help"]) is None
+    with pytest.raises(SystemExit, match="0"):
+        find_scale(["--help"])
     said = capsys.readouterr().out
     assert "not where the images are best" in said
     assert "default: 0.25 0.35 0.5 0.7 1 1.4 2 2.8 4" in said

@@ -46,8 +46,10 @@ def test_help_names_every_command_and_imports_nothing(arguments: list[str]) -> N
 def test_every_command_is_in_the_help_and_can_be_run() -> None:
     from gan_lightning.cli.arguments import SUBCOMMANDS
     from gan_lightning.cli.commands import COMMANDS as FUNCTIONS
+    from gan_lightning.cli.find_scale import NAME
+    from gan_lightning.cli.light import COMMANDS as READERS
 
-    assert [*SUBCOMMANDS, *FUNCTIONS] == [*COMMANDS]
+    assert sorted([*SUBCOMMANDS, *FUNCTIONS, NAME, *READERS]) == sorted(COMMANDS)
 
 
 def test_version() -> None:

@@ -178,8 +178,8 @@ def options_of(dataset: type[ImageData]) -> dict[str, str]:
 @pytest.mark.parametrize("dataset", [folder, digits, celeba, photos])
 def test_every_option_is_there_with_its_help(dataset: type[ImageData]) -> None:
     shared, options = options_of(photos), options_of(dataset)
-    assert len(shared) == 13
-    assert len(options) == (18 if dataset is folder else 13)
+    assert len(shared) == 15
+    assert len(options) == (20 if dataset is folder else 15)
     assert all(re.search(r"[a-z]{3}.*\. \(type", text) for text in options.values())
     assert {name: options[name] for name in shared if name != "root"} == {
         name: text for name, text in shared.items() if name != "root"

@@ -155,7 +155,7 @@ def test_a_limit_of_all_images_is_none(root: str, tmp_path: Path) -> None:
 
 
 LIMITS: list[tuple[dict[str, int], str]] = [
-    ({"limit": 31}, r"--data.limit 31 is more than the 30 images of folder. Choose at most 30"),
+    ({"limit": 31}, r"limit 31 is more than the 30 images of folder. Choose at most 30"),
     ({"limit": 0}, r"limit 0 is not allowed. Choose at least 1"),
     ({"limit": 5, "limit_seed": -1}, r"limit_seed -1 is not allowed"),
     ({"limit": 5, "batch_size": 6}, r"batch_size 6 is more than the 5 images .* that limit leaves"),
