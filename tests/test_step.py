@@ -317,7 +317,7 @@ def test_three_iterations_are_those_of_the_literal_algorithm(name: str) -> None:
     follow(CASES[name], iterations=3)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("norm", range(len(WAYS["norm"])))
 def test_everything_that_can_be_trained_is_the_literal_algorithm(norm: int) -> None:
     for choice in everything():

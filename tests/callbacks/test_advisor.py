@@ -120,7 +120,7 @@ def test_provoked_failures_are_recognized(tmp_path: Path, failure: str) -> None:
     assert fit("digits_gradients.yaml", tmp_path / "run", options) == [kind]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("config", ["digits.yaml", "digits_conditional.yaml"])
 def test_it_is_silent_on_the_demos(tmp_path: Path, config: str) -> None:
     assert fit(config, tmp_path / "run", "") == []
