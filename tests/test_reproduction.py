@@ -40,7 +40,7 @@ def test_the_page_is_computed_from_the_records() -> None:
         ([90.0, 99.0, 110.0], "supported"),
         ([110.0, 121.0, 130.0], "contradicted"),
         ([99.0, 112.0, 121.0], "not decided"),
-        ([90.0, 99.0], "2 common seeds are fewer than 3"),
+        ([90.0, 99.0], "of 3 common seeds that it takes at least, there are 2"),
     ],
 )
 def test_a_claim_is_judged_by_its_interval(records: Path, bsn: list[float], says: str) -> None:
