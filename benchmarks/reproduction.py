@@ -163,7 +163,8 @@ def _says(difference: Summary, direction: int) -> str:
     'not decided: the interval holds 0'
     """
     if difference.low is None or difference.high is None:
-        return f"not decided: of {FEWEST} common seeds that it takes at least, there are {difference.n}"
+        n = difference.n
+        return f"not decided: of {FEWEST} common seeds that it takes at least, there are {n}"
     if difference.low <= 0 <= difference.high:
         return "not decided: the interval holds 0"
     return ("supported" if difference.mean * direction > 0 else "contradicted") + " at this size"
