@@ -18,7 +18,7 @@ from gan_lightning.report.evaluations import At, better
 from gan_lightning.report.finding import find_runs
 from gan_lightning.report.runs import Run
 from gan_lightning.report.score_tables import as_text
-from gan_lightning.report.statistics import FEWEST, Summary, written
+from gan_lightning.report.statistics import Summary, written
 from gan_lightning.run_folder import CONFIG, HISTORY, METRICS, SCORES
 
 ROOT = Path(__file__).parents[1]
@@ -26,6 +26,9 @@ RECORDS = ROOT / "docs" / "evidence"
 PAGE = ROOT / "docs" / "reproduction.md"
 KEPT = (CONFIG, HISTORY, METRICS, SCORES)
 """What is recorded of a run: its options, its course, its scores; not its weights and images."""
+
+ENOUGH = 5
+"""Common seeds below which nothing is decided: three agree by chance one time in four."""
 
 
 class Claim(NamedTuple):
@@ -161,13 +164,17 @@ def _says(difference: Summary, direction: int) -> str:
     'supported at this size'
     >>> _says(Summary(5, -1.0, 0.9, -2.5, 0.5), -1)
     'not decided: the interval holds 0'
+    >>> _says(Summary(3, -1.0, 0.2, -1.5, -0.5), -1)
+    'not decided: it speaks for the claim, with 3 of 5 seeds that decide'
     """
-    if difference.low is None or difference.high is None:
-        n = difference.n
-        return f"not decided: of {FEWEST} common seeds that it takes at least, there are {n}"
-    if difference.low <= 0 <= difference.high:
+    n, low, high = difference.n, difference.low, difference.high
+    if low is not None and high is not None and low <= 0 <= high:
         return "not decided: the interval holds 0"
-    return ("supported" if difference.mean * direction > 0 else "contradicted") + " at this size"
+    holds = difference.mean * direction > 0
+    if n < ENOUGH:
+        side = "for" if holds else "against"
+        return f"not decided: it speaks {side} the claim, with {n} of {ENOUGH} seeds that decide"
+    return ("supported" if holds else "contradicted") + " at this size"
 
 
 def record(name: str, runs: Sequence[str], root: Path) -> list[Path]:

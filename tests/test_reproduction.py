@@ -9,11 +9,12 @@ import pytest
 
 from benchmarks import reproduction
 from benchmarks.reproduction import STUDIES, page, record, verdict
+from gan_lightning.report.statistics import written
 from tests.report.made import made
 
 DIGITS = STUDIES[0]
 BETTER_THAN_SN = DIGITS.claims[2]  # bsn
-SN = [100.0, 110.0, 120.0]
+SN = [100.0, 110.0, 120.0, 105.0, 115.0]
 
 
 @pytest.fixture
@@ -34,13 +35,23 @@ def test_the_page_is_computed_from_the_records() -> None:
     assert reproduction.PAGE.read_text() == page()
 
 
+def test_the_readme_says_what_the_page_says() -> None:
+    text = (reproduction.ROOT / "README.md").read_text()
+    comparison = DIGITS.comparison(None)
+    (section,) = comparison.sections
+    for line in comparison.lines[section.measure]:
+        mean = written(line.found["digits_fid"]).partition(" [")[0]
+        assert f"| {mean} |" in text, line.group.key
+
+
 @pytest.mark.parametrize(
     ("bsn", "says"),
     [
-        ([90.0, 99.0, 110.0], "supported"),
-        ([110.0, 121.0, 130.0], "contradicted"),
-        ([99.0, 112.0, 121.0], "not decided"),
-        ([90.0, 99.0], "of 3 common seeds that it takes at least, there are 2"),
+        ([90.0, 99.0, 110.0, 96.0, 105.0], "supported"),
+        ([110.0, 121.0, 130.0, 114.0, 125.0], "contradicted"),
+        ([99.0, 112.0, 121.0, 104.0, 116.0], "not decided: the interval holds 0"),
+        ([90.0, 99.0, 110.0], "speaks for the claim, with 3 of 5 seeds"),
+        ([110.0, 121.0], "speaks against the claim, with 2 of 5 seeds"),
     ],
 )
 def test_a_claim_is_judged_by_its_interval(records: Path, bsn: list[float], says: str) -> None:
