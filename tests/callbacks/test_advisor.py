@@ -112,7 +112,7 @@ def fit(config: str, folder: Path, options: str) -> list[str]:
     return [line["kind"] for line in advice(folder)]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("failure", FAILURES)
 def test_provoked_failures_are_recognized(tmp_path: Path, failure: str) -> None:
     kind, options = FAILURES[failure]

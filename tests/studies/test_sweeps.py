@@ -96,7 +96,7 @@ def test_the_first_and_the_last_run_of_every_file_parse() -> None:
     rehearse(ends())
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", RUNS)
 def test_every_run_parses(name: str) -> None:
     """As `gan sweep` looks at them before it starts any."""
