@@ -290,6 +290,8 @@ def test_ctrl_c_says_one_sentence(
 
     def job() -> None:
         os.setpgrp()
+        # A shell's background jobs, and so their children, ignore it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             prepare(data(root, "x"), 2)
         except KeyboardInterrupt as error:
