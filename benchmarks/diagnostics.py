@@ -18,6 +18,7 @@ import torch
 
 from gan_lightning import cli
 from gan_lightning.callbacks import Advisor, Diagnostics
+from gan_lightning.gan import GAN
 
 RESULT = Path(__file__).with_name("results") / "diagnostics.json"
 EVERY = 100
@@ -49,11 +50,12 @@ def main(config: str = "configs/digits.yaml", steps: int = 2 * EVERY) -> None:
     """Trains, and prints the share of the looks."""
     torch.set_num_threads(1)
     looks, advice, iterations = Clock(), Clock(), Clock()
-    Diagnostics._look = looks.around(Diagnostics._look)  # type: ignore[method-assign]
-    Advisor._look = advice.around(Advisor._look)  # type: ignore[method-assign]
-    from gan_lightning.gan import GAN
-
-    GAN.training_step = iterations.around(GAN.training_step)  # type: ignore[method-assign]
+    for owner, name, clock in (
+        (Diagnostics, "_look", looks),
+        (Advisor, "_look", advice),
+        (GAN, "training_step", iterations),
+    ):
+        setattr(owner, name, clock.around(getattr(owner, name)))
     with tempfile.TemporaryDirectory() as folder:
         options = ["fit", "--config", config, "--run", folder, "--trainer.max_steps", str(steps)]
         options += ["--trainer.limit_val_batches", "0", "--trainer.enable_progress_bar", "false"]
@@ -62,15 +64,16 @@ def main(config: str = "configs/digits.yaml", steps: int = 2 * EVERY) -> None:
         cli.run([*options, "--trainer.val_check_interval", str(steps)])
     inside = sum(looks.seconds[1:]) + sum(advice.seconds[1:])  # the first are before any update
     iteration = (sum(iterations.seconds) - inside) / steps
+    look = sum(looks.seconds[1:]) / len(looks.seconds[1:])
+    one_advice = sum(advice.seconds[1:]) / len(advice.seconds[1:])
     result = {
         "config": config,
         "iteration_ms": 1000 * iteration,
-        "look_ms": 1000 * sum(looks.seconds[1:]) / len(looks.seconds[1:]),
-        "advice_ms": 1000 * sum(advice.seconds[1:]) / len(advice.seconds[1:]),
+        "look_ms": 1000 * look,
+        "advice_ms": 1000 * one_advice,
+        "share_of_all_diagnostics_every_100": look / (EVERY * iteration),
+        "share_of_advice_every_250": one_advice / (250 * iteration),
     }
-    look, advice_ms = float(result["look_ms"]), float(result["advice_ms"])  # type: ignore[arg-type]
-    result["share_of_all_diagnostics_every_100"] = look / (EVERY * 1000 * iteration)
-    result["share_of_advice_every_250"] = advice_ms / (250 * 1000 * iteration)
     RESULT.write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(result, indent=2))
 
