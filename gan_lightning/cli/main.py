@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from gan_lightning.cli import front
+from gan_lightning.cli.words import refuse_empty
 from gan_lightning.errors import UserError
 
 INTERRUPTED = 130
@@ -23,6 +24,7 @@ def main(args: Sequence[str] | None = None) -> None:
         if text is not None:
             print(text)
             return
+        refuse_empty(arguments)
         if arguments[0] in LIGHT:
             from gan_lightning.cli.light import run_command
 

@@ -15,6 +15,7 @@ from lightning.pytorch.cli import LightningArgumentParser
 
 from gan_lightning.cli.blame import mistake_behind, option_behind
 from gan_lightning.cli.sentences import in_one_sentence
+from gan_lightning.cli.words import may_be_empty
 from gan_lightning.errors import UserError
 
 HELP_OF_CONFIG = "YAML file of options; those typed beside it win, and a later file over an earlier"
@@ -95,7 +96,9 @@ def _require_plain_yaml(path: str) -> None:
     """Raises `UserError` unless a file is text, YAML, and says nothing twice."""
     try:
         with open(path, encoding="utf-8") as file:  # noqa: PTH123  (may be no path at all)
-            _refuse_seed_of_data(yaml.load(file, _OnceLoader))
+            config = yaml.load(file, _OnceLoader)
+        _refuse_seed_of_data(config)
+        _refuse_empty(config)
     except OSError as error:
         raise UserError(f"--config {path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
@@ -112,6 +115,18 @@ def _refuse_seed_of_data(config: object) -> None:
     arguments = data.get("init_args", data) if isinstance(data, dict) else None
     if isinstance(arguments, dict) and "seed" in arguments:
         raise UserError("data.seed is not an option of its own: set seed_everything")
+
+
+def _refuse_empty(config: object, *option: str) -> None:
+    """Raises `UserError` for an empty text where no other package's object takes it."""
+    if isinstance(config, dict):
+        for key, value in config.items():
+            _refuse_empty(value, *option, str(key))
+    elif isinstance(config, list):
+        for value in config:
+            _refuse_empty(value, *option)
+    elif config == "" and not may_be_empty(option[0] if option else ""):
+        raise UserError(f"{'.'.join(option)} is empty: give a value, or leave it out")
 
 
 def add_config(parser: LightningArgumentParser) -> None:

@@ -113,6 +113,27 @@ def refuse_other_seeds(arguments: Sequence[str]) -> None:
             raise UserError(f"--{name} is not an option of its own: set --seed_everything")
 
 
+def refuse_empty(arguments: Sequence[str]) -> None:
+    """Raises `UserError` for an empty word: most often a variable of the shell that is not set.
+
+    As a path it would mean the folder that the user stands in. Only what trainers and loggers
+    take may be empty, such as a prefix.
+    """
+    for group in options(arguments):
+        name = name_of(group)
+        if "" in (values_of(group) or [group[0]]) and not may_be_empty(name):
+            what = f"--{name}" if group[0].startswith("-") else "an argument"
+            raise UserError(f"{what} is empty: give a value, or leave it out{SHELL}")
+
+
+SHELL = ". Was a variable of the shell not set?"
+
+
+def may_be_empty(option: str) -> bool:
+    """Whether an option belongs to an object of another package, where no text may be a text."""
+    return option.split(".")[0] == "trainer"
+
+
 def _import_paths(value: str) -> Iterator[str]:
     """The import paths in a value: itself, or the class paths of what is written as YAML."""
     if _IMPORT_PATH.fullmatch(value):

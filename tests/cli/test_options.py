@@ -152,6 +152,8 @@ CONFIG_MISTAKES = {
     "trainer: {max_steps: 3, max_steps: 4}": r"max_steps stands twice",
     "data: {class_path: digits, init_args: {seed: 3}}": r"data.seed .* set seed_everything",
     "a: [1,": r"is no YAML",
+    "data: {class_path: folder, init_args: {root: ''}}": r"data.init_args.root is empty: give a",
+    "evaluation: {metrics: [kid, '']}": r"evaluation.metrics is empty",
     "trust: [os]": r"--trust is not an option",
     "weights_only: false": r"--weights_only is not an option",
 }
@@ -169,6 +171,47 @@ def test_a_mistake_in_a_config_names_the_file(
     assert exit_.value.code == 2
     assert f"--config {path}" in message
     assert re.search(CONFIG_MISTAKES[text], message), message
+
+
+EMPTY = {
+    "fit --config={tiny}|--run=": "--run",
+    "fit --config={tiny}|--run|": "--run",
+    "fit --config={tiny}|--run={tmp}/new|--evaluation.real=": "--evaluation.real",
+    "fit --config={tiny}|--run={tmp}/new|--ckpt_path=": "--ckpt_path",
+    "fit|-c|": "--config",
+    "predict --run {tmp}|--predictions|": "--predictions",
+    "prepare --data folder|--data.root=": "--data.root",
+    "evaluate|": "an argument",
+    "evaluate --data digits --images {tmp}|--cache=": "--cache",
+    "sample|": "an argument",
+    "extractor --data digits|--out=": "--out",
+    "export --ckpt x|--out=": "--out",
+    "sweep|": "an argument",
+    "find-scale --config={tiny}|--out=": "--out",
+    "compare {tmp}|": "an argument",
+    "report {tmp}|--out=": "--out",
+}
+
+
+@pytest.mark.parametrize("line", EMPTY)
+def test_an_empty_word_is_no_path(
+    line: str, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A variable of the shell that is not set must not become the folder one stands in."""
+    before, *words = line.format(tiny=tiny, tmp=tmp_path).split("|")
+    files = sorted(tmp_path.rglob("*"))
+    with pytest.raises(SystemExit) as exit_:
+        cli.main([*before.split(), *words])
+    said = capsys.readouterr().err
+    assert exit_.value.code == 2
+    assert said.startswith(f"gan: error: {EMPTY[line]} is empty: "), said
+    assert sorted(tmp_path.rglob("*")) == files
+
+
+def test_what_another_package_takes_may_be_empty(parsed: Parsed) -> None:
+    logger = "--trainer.logger=TensorBoardLogger", "--trainer.logger.save_dir=logs"
+    command = parsed(*logger, "--trainer.logger.name=", "--trainer.logger.prefix", "")
+    assert command.config.fit.trainer.logger.init_args.name == ""
 
 
 def test_a_config_that_is_no_utf8(tmp_path: Path) -> None:
