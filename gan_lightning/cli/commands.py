@@ -8,6 +8,7 @@ from typing import Any
 from gan_lightning import data as datasets
 from gan_lightning.cli.blame import telling_options
 from gan_lightning.cli.front import sentence
+from gan_lightning.cli.nulls import require_values
 from gan_lightning.cli.parser import Parser, add_config
 from gan_lightning.cli.sweep import sweep, with_file_named
 from gan_lightning.cli.words import class_first, trusted, untrusting
@@ -76,6 +77,7 @@ def run_command(name: str, arguments: Sequence[str]) -> None:
     with telling_options(), trusting(packages):
         config = parser.parse_args(class_first(untrusting(arguments)))
         require_kinds(config, packages)
+        require_values(config)
         built = vars(parser.instantiate(config))
         built.pop("config", None)
         result = Call(COMMANDS[name], built).make()

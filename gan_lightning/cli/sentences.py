@@ -50,7 +50,7 @@ def what_went_wrong(message: str) -> str:
         message,
     )
     said = reason.group(1) if reason else message.split(" - Parser key")[0]
-    return _plain(said.split(" HINT:")[0]).strip(" -")
+    return plain(said.split(" HINT:")[0]).strip(" -")
 
 
 def _needed(parser: jsonargparse.ArgumentParser, option: str) -> UserError:
@@ -137,13 +137,13 @@ def _expected(message: str) -> str:
         r"Unexpected import path format",
         message,
     )
-    wanted = [_plain(line) for line in lines if "a path but" not in line and "NoneType" not in line]
+    wanted = [plain(line) for line in lines if "a path but" not in line and "NoneType" not in line]
     return ", or ".join(dict.fromkeys(wanted)).replace(", or expected", ", or") or what_went_wrong(
         message
     )
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Types without their clothes: <class 'int'> is int."""
     text = re.sub(r"\.? Got value: .*", "", text)
     text = re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", text)

@@ -31,6 +31,7 @@ from gan_lightning.cli.agent import as_options
 from gan_lightning.cli.arguments import SUBCOMMANDS, checkpoint_path, option, with_run_folder
 from gan_lightning.cli.blame import mistake_behind, option_behind, telling_options
 from gan_lightning.cli.front import sentence
+from gan_lightning.cli.nulls import require_values
 from gan_lightning.cli.parser import Parser, add_config
 from gan_lightning.cli.record import RunRecord
 from gan_lightning.cli.sentences import what_went_wrong
@@ -154,6 +155,7 @@ class GANCommand(LightningCLI):
                 "checkpoint with --ckpt_path FILE"
             )
         require_kinds(options, self._trusted)
+        require_values(options)
 
     def instantiate_classes(self) -> None:
         """Builds everything; what libraries refuse is a mistake of the user's."""

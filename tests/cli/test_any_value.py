@@ -133,7 +133,8 @@ def test_what_was_typed_is_what_is_built(parsed: Gan) -> None:
 
 @pytest.mark.slow
 @settings(
-    max_examples=200,
+    max_examples=150,
+    derandomize=True,  # the same everywhere; without it, by hand, it goes on looking
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
