@@ -96,6 +96,10 @@ def _about(parser: jsonargparse.ArgumentParser, key: str, message: str) -> UserE
     names = _known_names(parser, key)
     if value and names and re.fullmatch(r"\[?'?[\w-]+'?\]?", value):
         return _not_known(parser, key, value.strip("[]'"), names)
+    kinds = _kinds_wanted(message)
+    if value and kinds:
+        known = f". Known: {', '.join(names)}" if names else ""
+        return UserError(f"{value} is of another kind: give {kinds}{known}", key)
     if "is abstract" in message:
         return UserError(f"is needed: {', '.join(names)}", key)
     return UserError(f"{value}: {_expected(message)}" if value else _expected(message), key)
@@ -124,10 +128,20 @@ def _not_known(
 
 def _given(message: str) -> str:
     """The value that the message is about; of a class with arguments, the class."""
-    found = re.search(r"Given value: (.*)|Got value: (.*)|Expected a path but (\S+) e", message)
+    found = re.search(
+        r"Given value: (.*)|Got value: (.*)|Expected a path but (.+?) either", message
+    )
     value = next((group for group in (found.groups() if found else ()) if group), "").strip()
-    made = re.match(r"Namespace\(class_path='([^']+)'", value)
+    made = re.match(r"(?:Namespace\(|\{)'?class_path'?[=:] *'?([\w.]+)", value)
     return made.group(1).rsplit(".", 1)[-1] if made else value
+
+
+def _kinds_wanted(message: str) -> str:
+    """The classes that what was named is no subclass of, if the message is about that."""
+    pattern = r"subclass of (?:<class '([^']+)'>|(?:\w+\[)?([\w., ]+?)\]?)\.*(?:\s|$)(?!\w+\])"
+    pairs = re.findall(pattern, message)
+    kinds = [kind.rsplit(".", 1)[-1] for pair in pairs for kind in "".join(pair).split(", ")]
+    return " or ".join(dict.fromkeys(kinds))
 
 
 def _expected(message: str) -> str:

@@ -34,7 +34,7 @@ MISTAKES = {
     "--data cifar10 --data.root {tmp}/nowhere --trainer.limit_val_batches 0": r"--data\.root.*now",
     "--data.sampling nope": r"--data.sampling nope: expected one of .*replacement.*epoch",
     "--data.batch_size 0": r"--data.batch_size",
-    "--data.batch_size null": r"--data.batch_size None is not allowed. Choose at least 1",
+    "--data.batch_size null": r"--data.batch_size is null: give int, or leave it out",
     "--data cifar": r"--data cifar is not known. Known: .*cifar10, digits",
     "--ckpt_path {tmp}/nowhere.ckpt": r"--ckpt_path .*nowhere.ckpt: there is no file",
     "--config {tmp}/nowhere.yaml": r"nowhere\.yaml: No such file",
@@ -92,6 +92,14 @@ MISTAKES = {
     "--data.seed 5": r"--data.seed is not an option of its own: set --seed_everything",
     "--model.norm mine_that_is_not.there": r"No module named 'mine_that_is_not'",
     "--weights_only false": r"--weights_only is not an option",
+    # Classes that are there, but of another kind.
+    "--data torch.nn.Linear": r"--data torch.nn.Linear is of another kind: give ImageData. Known: ",
+    "--model.objective gan_lightning.penalties.r1": r"is of another kind: give Objective. Known: ",
+    "--model.norm gan_lightning.data.digits": r"kind: give Normalization or Module. Known: bn, bsn",
+    "--model.generator torch.nn.Linear": r"--model.generator torch.nn.Linear .* give Generator. Kn",
+    "--model.penalties+=gan_lightning.losses.hinge": r"of another kind: give Penalty. Known: gradi",
+    "--model.generator_schedule torch.nn.ReLU": r"give LRScheduler or ReduceLROnPlateau$",
+    "--trainer.logger torch.nn.Linear": r"--trainer.logger torch.nn.Linear .* give Logger. Known",
 }
 
 
