@@ -19,10 +19,13 @@ from gan_lightning.networks import ConditionalResNetGenerator, ResNetDiscriminat
 from gan_lightning.networks.folding import doubled, halved, is_foldable
 from gan_lightning.normalization import (
     Norm,
+    bn,
     bsn,
     bssn,
     clip,
+    frobenius,
     gamma,
+    ln,
     none,
     normalize_,
     power_iterate_,
@@ -30,6 +33,7 @@ from gan_lightning.normalization import (
     sn,
     sn_conv,
     ssn,
+    wn,
 )
 
 TOLERANCE = 1e-12
@@ -256,7 +260,7 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[Tensor, ...]]] = {
     "conditional": (conditional, (torch.zeros(1, 7), torch.zeros(1, dtype=torch.int64))),
 }
 NORMS = [none(), sn(), ssn(1.7), bsn(), bssn(1.2), sn_conv(1.5), clip(0.1), gamma(bsn())]
-NORMS += [shared_gamma(sn())]
+NORMS += [shared_gamma(sn()), wn(), frobenius(), bn(), ln()]
 
 
 def batch_norm(layer: nn.Module) -> nn.Module:
