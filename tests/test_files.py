@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import signal
@@ -10,7 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from gan_lightning.files import sha256, sync, whole, write_whole
+from gan_lightning.errors import UserError
+from gan_lightning.files import (
+    FAULTS,
+    append_line,
+    sha256,
+    sync,
+    told,
+    whole,
+    writable,
+    write_whole,
+)
 
 
 def test_what_is_written_is_there(tmp_path: Path) -> None:
@@ -102,6 +113,34 @@ def test_the_content_is_on_the_disk_before_the_name(
     assert (draft.startswith("a."), size) == (True, 5)
     assert name == ("name", 0)
     assert folder == tmp_path.name
+
+
+def test_a_line_is_on_the_disk_when_it_is_said_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "new" / "log"
+    flushed: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: flushed.append(path.read_text()))
+    append_line(path, "one")
+    append_line(path, "two")
+    assert flushed == ["one\n", "one\ntwo\n"]
+
+
+@pytest.mark.parametrize("number", [*sorted(FAULTS), errno.ENOENT, errno.EINTR])
+def test_only_what_a_disk_does_is_told_of_the_disk(number: int) -> None:
+    told_of = UserError if number in FAULTS else OSError
+    with pytest.raises((OSError, UserError), match=os.strerror(number)) as error, told("there"):
+        raise OSError(number, os.strerror(number))
+    assert isinstance(error.value, told_of)
+    assert str(error.value).startswith("cannot write there: ") == (number in FAULTS)
+
+
+def test_where_a_file_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert writable(tmp_path / "file")
+    assert writable(tmp_path / "not" / "yet" / "there")
+    assert not writable(tmp_path)
+    assert not writable(tmp_path / "file" / "below")
 
 
 def test_two_at_once_are_one_of_them(tmp_path: Path) -> None:

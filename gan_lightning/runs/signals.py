@@ -61,7 +61,7 @@ class Signals:
 
     def _take(self, number: int, frame: FrameType | None) -> None:
         first = not self.received
-        self.received = self.received or number
+        self.received = number
         if not first:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)

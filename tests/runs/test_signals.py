@@ -45,6 +45,19 @@ def test_outside_of_training_a_signal_ends_the_process(number: int) -> None:
     assert exit_code(untrained) == exit_code(trained) == 128 + number
 
 
+def test_one_that_was_left_while_training_begins_outside_of_it() -> None:
+    """As where training ended in an exception, and nobody released it."""
+
+    def again() -> None:
+        signals = Signals()
+        with signals:
+            signals.hold()
+        with signals:
+            send(signal.SIGTERM)
+
+    assert exit_code(again) == 128 + signal.SIGTERM
+
+
 @pytest.mark.parametrize("number", STOPPING)
 def test_during_training_the_first_is_noted_and_the_second_ends_at_once(number: int) -> None:
     with Signals() as signals:
