@@ -9,7 +9,9 @@ from collections.abc import Callable
 
 import pytest
 
-from gan_lightning.runs.signals import STOPPING, Signals
+from gan_lightning.runs.signals import Signals
+
+STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
 def exit_code(action: Callable[[], None]) -> int:
@@ -81,6 +83,14 @@ def test_the_signals_are_given_back() -> None:
     assert [signal.getsignal(number) for number in STOPPING] == before
     with pytest.raises(ZeroDivisionError), Signals():
         _ = 1 / 0
+    assert [signal.getsignal(number) for number in STOPPING] == before
+
+
+def test_taken_twice_they_are_given_back_to_whoever_had_them_first() -> None:
+    before = [signal.getsignal(number) for number in STOPPING]
+    signals = Signals()
+    with signals:
+        signals.__enter__()
     assert [signal.getsignal(number) for number in STOPPING] == before
 
 
