@@ -18,6 +18,7 @@ LEAVES = {
     "files",
     "run_folder",
     "streams",
+    "yaml_text",
 }  # what every room may use
 ALLOWED: dict[str, set[str]] = {
     "networks": set(),

@@ -17,6 +17,7 @@ from gan_lightning.cli.blame import mistake_behind, option_behind
 from gan_lightning.cli.sentences import in_one_sentence
 from gan_lightning.cli.words import may_be_empty
 from gan_lightning.errors import UserError
+from gan_lightning.yaml_text import read_yaml
 
 HELP_OF_CONFIG = "YAML file of options; those typed beside it win, and a later file over an earlier"
 
@@ -76,27 +77,11 @@ def _require_known(parser: Parser, config: Namespace) -> None:
         raise in_one_sentence(parser, str(error.args[0])) from error
 
 
-class _OnceLoader(yaml.SafeLoader):  # type: ignore[misc]  # yaml has no types
-    """Refuses a mapping that says one key twice, of which YAML would drop the first."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
-                raise UserError(
-                    f"{key.value} stands twice in one mapping, for the second time on line "
-                    f"{key.start_mark.line + 1}; the first would be lost. Join them"
-                )
-            seen.add(str(key.value))
-        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
-        return mapping
-
-
 def _require_plain_yaml(path: str) -> None:
     """Raises `UserError` unless a file is text, YAML, and says nothing twice."""
     try:
         with open(path, encoding="utf-8") as file:  # noqa: PTH123  (may be no path at all)
-            config = yaml.load(file, _OnceLoader)
+            config = read_yaml(file)
         _refuse_seed_of_data(config)
         _refuse_empty(config)
     except OSError as error:

@@ -14,6 +14,7 @@ import yaml
 
 from gan_lightning.errors import UserError
 from gan_lightning.studies.parameters import Choice, Parameter, Range, parameter
+from gan_lightning.yaml_text import read_yaml
 
 METHODS = ("grid", "random", "bayes")
 KEYS = ("program", "command", "method", "metric", "parameters", "name", "description", "run_cap")
@@ -84,7 +85,7 @@ def read(path: str | Path) -> Sweep:
         UserError: It is no sweep file, or asks for what makes no sense; names the file.
     """
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        content = read_yaml(Path(path).read_text(encoding="utf-8"))
         return understood(content, Path(path).stem)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}") from error

@@ -26,6 +26,16 @@ def content(**changes: Any) -> dict[str, Any]:
     return {**whole, **changes}
 
 
+def test_a_parameter_that_stands_twice_is_refused_with_the_file_named(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "command: [gan, fit]\nmethod: grid\n"
+        "parameters:\n  a: {values: [1]}\n  b: {values: [2]}\n  a: {values: [3]}\n"
+    )
+    with pytest.raises(UserError, match=r"mine.yaml: a stands twice .* line 6"):
+        read(path)
+
+
 lists = st.lists(st.integers() | st.text(max_size=3), min_size=1, max_size=4, unique_by=repr)
 
 
