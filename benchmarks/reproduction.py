@@ -132,8 +132,8 @@ STUDIES = (
         "The demo's settings, learning rates included, which are those of BSSN; 1,500 updates. One "
         "seed, nothing tuned for any method: this shows that all of them run, and what each makes "
         "of one setting, not which is best. The hinge loss with the gradient penalty is lost: its "
-        "discriminator's loss stays at 11.7, of which 10 is the penalty where the gradient is 0, and "
-        "the generator makes one image.",
+        "discriminator's loss stays at 11.7, of which 10 is the penalty where the gradient is 0, "
+        "and the generator makes one image.",
     ),
     Study(
         "digits_few_images",
