@@ -30,7 +30,7 @@ MISTAKES = {
     "find-scale --config={tiny}|--exploding=--": r"--exploding is --, which is no value",
     "prepare --data=digits|--data.root": r"--data.root needs a value",
     "prepare --data=digits|--data.sampling|-inf": r"--data.sampling -inf: expected one of",
-    f"prepare --data=digits|--data.limit_seed={2**64}": r"--data.limit_seed 18446744073709551616 is",
+    f"prepare --data=digits|--data.limit_seed={2**64}": r"--data.limit_seed 18446744073709551616",
     f"{EVALUATE}--real_resize=x": r"--real_resize is x: give clean or tf1 or pytorch",
     f"{EVALUATE}--real_count=1": r"--real_count is 1: give 2 or more",
     f"{EVALUATE}{FEW}|--reference=test": r"--reference is test: digits has only train",
