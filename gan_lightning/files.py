@@ -61,8 +61,11 @@ def told(
         ) from error
 
 
-FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES}
-"""What a disk does to a program that did nothing wrong."""
+FAULTS = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES),
+    *(errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG),
+}
+"""What a disk does to a program that did nothing wrong; and of a place, that it can be none."""
 
 
 def append_line(path: Path, line: str) -> None:

@@ -18,6 +18,7 @@ from gan_lightning.gan import GAN
 from gan_lightning.loggers import log_picture
 from gan_lightning.run_folder import prediction_folder, sample_grid
 from gan_lightning.sampling.pictures import save_grid
+from gan_lightning.streams import require_seed
 
 __all__ = ["SampleGrid", "SavePredictions", "save_grid"]
 
@@ -42,12 +43,12 @@ class SampleGrid(Callback):
             ("every_n_steps", every_n_steps, 0),
             ("rows", rows, 1),
             ("columns", columns, 1),
-            ("seed", seed, 0),
         ):
             if value < least:
                 raise UserError(f"must be >= {least}, got {value}", argument)
         self.every_n_steps = every_n_steps
         self.rows, self.columns = rows, columns
+        require_seed(seed)
         self.seed = seed
         self._seen = 0
 

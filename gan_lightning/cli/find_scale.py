@@ -17,7 +17,7 @@ from gan_lightning.cli.arguments import holds_run, option
 from gan_lightning.cli.front import sentence
 from gan_lightning.cli.training import run
 from gan_lightning.errors import TrainingDiverged, UserError
-from gan_lightning.files import told, whole
+from gan_lightning.files import told, whole, writable
 from gan_lightning.run_folder import METRICS
 
 NAME = "find-scale"
@@ -117,7 +117,9 @@ def _parsed(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         raise UserError(
             f"--vanishing {asked.vanishing:g} must be > 0 and below --exploding {asked.exploding:g}"
         )
-    for name in ("--run", "--ckpt_path", "--model.norm.scale", "--model.norm.init_args.scale"):
+    if not writable(Path(asked.out, TABLE)):
+        raise UserError(f"--out {asked.out} cannot be written: choose a folder that can")
+    for name in (*_own(asked, 1.0), "--ckpt_path", "--model.norm.init_args.scale"):
         if option(others, name) is not None:
             raise UserError(f"{name} is not an option of gan {NAME}, which sets it for each probe")
     return asked, others
@@ -127,11 +129,30 @@ def _probe(
     scale: float, asked: argparse.Namespace, others: Sequence[str]
 ) -> tuple[list[float], bool]:
     """The gradient norms of a short run, and whether it came to its end."""
-    folder = Path(asked.out, f"scale={scale:g}")
+    own = _own(asked, scale)
+    folder = Path(own["--run"])
     if holds_run(folder):
         raise UserError(f"--out {asked.out} holds probes already; choose another folder")
-    own = {
-        "--run": str(folder),
+    finished = True
+    with _quiet():
+        try:
+            run(["fit", *others, *(word for pair in own.items() for word in pair)])
+        except TrainingDiverged:
+            finished = False
+        except UserError as error:
+            if "--model.norm.scale is not an option" not in str(error):
+                raise UserError(str(error).replace("--model.norm.scale", "--scales")) from error
+            raise UserError(
+                f"gan {NAME} varies the scale of the discriminator's norm, but this norm has none; "
+                "choose one that has, such as --model.norm bssn or --model.norm ssn"
+            ) from error
+    return _norms(folder / METRICS), finished
+
+
+def _own(asked: argparse.Namespace, scale: float) -> dict[str, str]:
+    """The options of a probe that are not the user's to choose."""
+    return {
+        "--run": str(Path(asked.out, f"scale={scale:g}")),
         "--model.norm.scale": f"{scale!r}",
         "--trainer.max_steps": str(asked.steps),
         "--trainer.limit_val_batches": "0",
@@ -143,20 +164,6 @@ def _probe(
         "--diagnostics.of": "[gradient_norm]",
         "--diagnostics.every_n_steps": str(asked.every),
     }
-    finished = True
-    with _quiet():
-        try:
-            run(["fit", *others, *(word for pair in own.items() for word in pair)])
-        except TrainingDiverged:
-            finished = False
-        except UserError as error:
-            if "--model.norm.scale is not an option" not in str(error):
-                raise
-            raise UserError(
-                f"gan {NAME} varies the scale of the discriminator's norm, but this norm has none; "
-                "choose one that has, such as --model.norm bssn or --model.norm ssn"
-            ) from error
-    return _norms(folder / METRICS), finished
 
 
 def _norms(path: Path) -> list[float]:

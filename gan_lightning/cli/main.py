@@ -38,6 +38,16 @@ def main(args: Sequence[str] | None = None) -> None:
         raise SystemExit(INTERRUPTED) from None
     except UserError as error:
         if error.heard_by is None:
-            sys.stderr.write(f"gan: error: {error}\n")
+            sys.stderr.write(f"gan: error: {on_one_line(str(error))}\n")
         # A process that fails makes launchers kill the others, and one of them has yet to speak.
         raise SystemExit(0 if error.heard_by else error.exit_code) from None
+
+
+def on_one_line(text: str) -> str:
+    r"""A sentence whose values hold what breaks or moves lines, which is written as in Python.
+
+    >>> on_one_line("--out a\nb\x1b[2J: café")
+    '--out a\\nb\\x1b[2J: café'
+    """
+    shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(shown)

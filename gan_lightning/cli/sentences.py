@@ -79,6 +79,10 @@ def _about(parser: jsonargparse.ArgumentParser, key: str, message: str) -> UserE
     if refused:
         return UserError(f"is refused: {refused}", key)
     value = _given(message)
+    unread = re.search(r"Invalid content in sub-config file (\S+)|'utf-8' codec can't", message)
+    if unread:
+        file = (unread.group(1) or "what is given").rstrip(":")
+        return UserError(f"{file} is a file, but no YAML of a class and its arguments", key)
     nested = re.search(r"NestedArg\(key='([^']+)', val=(.*?)\)(?:$|\n)", message)
     if nested:
         return _about_nested(key, nested.group(1), nested.group(2), message)

@@ -6,13 +6,23 @@ twice, and refuses others by a traceback hours later.
 
 from __future__ import annotations
 
+import inspect
+import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from lightning.pytorch import Trainer
+
+from gan_lightning.defaults import trainer_defaults
 from gan_lightning.errors import UserError
 
 Refusal = Callable[[Any], str | None]
 """What is wrong with a value, continuing "--trainer.NAME VALUE "; None if nothing is."""
+
+
+MOST = 2**31 - 1
+"""The most processes that torch can count."""
 
 
 def check(options: Mapping[str, Any], command: str) -> None:
@@ -32,6 +42,30 @@ def check(options: Mapping[str, Any], command: str) -> None:
             raise UserError(f"{_shown(value)} {reason}", f"trainer.{name}")
 
 
+def blamed(refusal: str, options: Mapping[str, Any]) -> str:
+    """The option that the Trainer's own refusal is about, and its value, as far as it says.
+
+    Args:
+        refusal: What the Trainer says.
+        options: Its arguments, by name.
+
+    >>> blamed("'Timer(duration='1')' is no duration", {"max_time": "1", "devices": "auto"})
+    '--trainer.max_time 1'
+    >>> blamed("For the 'profiler' parameter: simple", {"profiler": "x", "devices": "auto"})
+    '--trainer.profiler x'
+    >>> blamed("No", {"profiler": "x", "devices": "auto"})
+    '--trainer'
+    """
+    signature = inspect.signature(Trainer).parameters
+    defaults = {name: parameter.default for name, parameter in signature.items()}
+    defaults |= trainer_defaults()
+    given = {k: v for k, v in options.items() if k in defaults and v != defaults[k]}
+    named = (name for name in given if re.search(rf"\b{name}\b", refusal))
+    valued = (k for k, v in given.items() if re.search(rf"(?<!\w){re.escape(str(v))}\b", refusal))
+    name = next(named, None) or next(valued, None)
+    return f"--trainer.{name} {_shown(options[name])}" if name else "--trainer"
+
+
 def _shown(value: object) -> str:
     return str(getattr(value, "class_path", value))
 
@@ -45,13 +79,13 @@ def _always(*allowed: object) -> Callable[[str], Refusal]:
     return because
 
 
-def _whole(least: int, what: str, none: bool = False) -> Refusal:
+def _whole(least: int, what: str, none: bool = False, most: float = math.inf) -> Refusal:
     """An integer, at least so large."""
 
     def refusal(value: Any) -> str | None:  # noqa: ANN401
         if none and value is None:
             return None
-        right = isinstance(value, int) and not isinstance(value, bool) and value >= least
+        right = isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
         return None if right else f"is not allowed: {what}, an integer >= {least}"
 
     return refusal
@@ -72,10 +106,12 @@ def _devices(value: Any) -> str | None:  # noqa: ANN401
     if isinstance(value, list):
         return None if value and all(isinstance(k, int) and k >= 0 for k in value) else wrong
     if isinstance(value, int) and not isinstance(value, bool):
-        return None if value >= 1 or value == -1 else wrong
+        return None if 1 <= value <= MOST or value == -1 else wrong
     text = str(value).strip()
     plain = [part for part in text.split(",") if part.strip()]
-    numbers = plain and all(part.strip().lstrip("-").isdigit() for part in plain)
+    numbers = plain and all(
+        part.strip().lstrip("-").isdecimal() and int(part) <= MOST for part in plain
+    )
     return None if text == "auto" or (numbers and text != "0") else wrong
 
 
@@ -130,7 +166,6 @@ FIT_RULES: Mapping[str, Refusal] = {
         "is not allowed: a run is what its checkpoints hold; --checkpoints.every_n_steps 0 saves "
         "one, at the end"
     ),
-    "barebones": _always(False)("is not allowed: it would switch off checkpoints and scores"),
     "log_every_n_steps": _whole(1, "give the number of generator updates between two rows"),
 }
 """What only training asks for."""
@@ -138,7 +173,8 @@ FIT_RULES: Mapping[str, Refusal] = {
 RULES: Mapping[str, Refusal] = {
     "strategy": _strategy,
     "devices": _devices,
-    "num_nodes": _whole(1, "give the number of machines"),
+    "num_nodes": _whole(1, "give the number of machines", most=MOST),
+    "barebones": _always(False)("is not allowed: it would switch off checkpoints and scores"),
     "limit_val_batches": _limit,
     "limit_test_batches": _limit,
     "sync_batchnorm": _always(False)(

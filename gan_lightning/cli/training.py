@@ -35,7 +35,7 @@ from gan_lightning.cli.nulls import require_values
 from gan_lightning.cli.parser import Parser, add_config
 from gan_lightning.cli.record import RunRecord
 from gan_lightning.cli.sentences import what_went_wrong
-from gan_lightning.cli.trainer_options import check
+from gan_lightning.cli.trainer_options import blamed, check
 from gan_lightning.cli.words import class_first, refuse_other_seeds, trusted, untrusting
 from gan_lightning.data import ImageData
 from gan_lightning.defaults import trainer_defaults
@@ -60,7 +60,10 @@ else they name is imported only with --trust PACKAGE. What you type yourself is 
 GO_ON = "gan fit --run {run} --ckpt_path last"
 """What continues a run that a signal stopped."""
 
-BUILDERS = (ImportError, MisconfigurationException, OSError, TypeError, ValueError)
+BUILDERS = (
+    *(ImportError, MisconfigurationException, OSError),
+    *(OverflowError, TypeError, ValueError),
+)
 """What libraries raise when they are given what they do not take, or are not installed."""
 
 
@@ -205,7 +208,11 @@ class GANCommand(LightningCLI):
             plugins.append(AtomicCheckpointIO())
         if config.enable_progress_bar is not False:
             self.trainer_defaults["callbacks"].append(Progress())
-        trainer: Trainer = super().instantiate_trainer(plugins=plugins, **kwargs)
+        try:
+            trainer: Trainer = super().instantiate_trainer(plugins=plugins, **kwargs)
+        except BUILDERS as error:
+            said = one_line(error)
+            raise UserError(f"{blamed(said, vars(config))}: {said}") from error
         return trainer
 
     def before_fit(self) -> None:

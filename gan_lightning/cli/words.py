@@ -64,7 +64,7 @@ def class_first(arguments: Sequence[str]) -> list[str]:
     >>> class_first(["--a.b.c=2", "--x", "1", "--a.b", "d", "--config", "f"])
     ['--config', 'f', '--a.b', 'd', '--a.b.c=2', '--x', '1']
     """
-    groups = options(arguments)
+    groups = [_joined(group) for group in options(arguments)]
     ordered: list[Option] = []
     for group in groups:
         name = name_of(group)
@@ -73,6 +73,25 @@ def class_first(arguments: Sequence[str]) -> list[str]:
         ordered.insert(len(ordered) if ahead is None or appends else ahead, group)
     ordered.sort(key=lambda group: name_of(group) != "config")
     return [word for group in ordered for word in group]
+
+
+def _joined(option: Option) -> Option:
+    """An option whose value begins with a dash, such as -inf, with it in one word.
+
+    Parsers would take the value for an option, and say that another one lacks its value.
+
+    >>> _joined(["--data.root", "-x"]), _joined(["--out", "x", "-h"])
+    (['--data.root=-x'], ['--out', 'x', '-h'])
+
+    Raises:
+        UserError: There is no value; parsers name the class that the option belongs to.
+    """
+    if len(option) == 1 and re.fullmatch(r"--\w+(\.\w+)+(?<!\.help)\+?", option[0]):
+        raise UserError(f"{option[0]} needs a value")
+    value = option[1] if len(option) > 1 and "=" not in option[0] else ""
+    if value.startswith("-") and value not in ("-h", "-c"):
+        return [f"{option[0]}={value}", *option[2:]]
+    return option
 
 
 def _first_argument_of(name: str, groups: list[Option]) -> int | None:
@@ -117,12 +136,15 @@ def refuse_empty(arguments: Sequence[str]) -> None:
     """Raises `UserError` for an empty word: most often a variable of the shell that is not set.
 
     As a path it would mean the folder that the user stands in. Only what trainers and loggers
-    take may be empty, such as a prefix.
+    take may be empty, such as a prefix. ``--name=--`` is refused as well: parsers drop the ``--``.
     """
     for group in options(arguments):
         name = name_of(group)
-        if "" in (values_of(group) or [group[0]]) and not may_be_empty(name):
-            what = f"--{name}" if group[0].startswith("-") else "an argument"
+        if group[0].partition("=")[2] == "--":
+            raise UserError(f"--{name} is --, which is no value: give another, or leave it out")
+        own = values_of(group) or [group[0]]
+        if "" in (*own, *group[1:]) and not may_be_empty(name):
+            what = f"--{name}" if group[0].startswith("-") and "" in own else "an argument"
             raise UserError(f"{what} is empty: give a value, or leave it out{SHELL}")
 
 

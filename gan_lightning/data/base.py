@@ -19,6 +19,7 @@ from gan_lightning.data.preparation.preparing import prepare
 from gan_lightning.data.preparation.source import UNSTATED, Source
 from gan_lightning.data.prepared import Prepared, open_prepared, refusal
 from gan_lightning.errors import UserError
+from gan_lightning.streams import require_seed
 
 Split = Literal["train", "test"]
 
@@ -97,10 +98,10 @@ class ImageData(LightningDataModule, ABC):
         super().__init__()
         if limit is not None:
             self.at_least("limit", limit, 1)
-        self.at_least("limit_seed", limit_seed, 0)
+        require_seed(limit_seed, "limit_seed")
         self.at_least("batch_size", batch_size, 1)
         self.at_least("num_workers", num_workers, 0)
-        self.at_least("seed", seed, 0)
+        require_seed(seed)
         self.at_least("device_cache_gib", device_cache_gib, 0)
         self.at_least("num_predict", num_predict, 1)
         if download and not self.downloadable:

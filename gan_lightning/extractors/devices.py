@@ -10,17 +10,37 @@ import torch
 from torch.backends import cudnn, mkldnn
 from torch.backends.cuda import matmul
 
+from gan_lightning.errors import UserError
+
 
 def default_device(name: str) -> torch.device:
     """The device of that name; for ``auto`` an accelerator, if there is one.
 
     Of several GPUs, each process that ``torchrun`` starts takes its own.
+
+    Raises:
+        UserError: There is no such device here.
     """
+    found = torch.accelerator.current_accelerator(check_available=True)
     if name == "auto":
-        found = torch.accelerator.current_accelerator(check_available=True)
-        device = found or torch.device("cpu")
-    else:
-        device = torch.device(name)
+        return _own(found or torch.device("cpu"))
+    try:
+        device = _own(torch.device(name))
+        torch.zeros(1, device=device).cpu()
+        if device.type == "cpu" and device.index:
+            raise RuntimeError("there is one")
+    except (AssertionError, ImportError, NotImplementedError, RuntimeError) as error:
+        others = f", {found.type}" if found else ""
+        raise UserError(
+            f"{name} is no device of this machine: give cpu{others} or auto", "device"
+        ) from error
+    return device
+
+
+def _own(device: torch.device) -> torch.device:
+    """A GPU with the number of this process, unless it has one; a processor without a number."""
+    if device.type == "cpu" and device.index == 0:
+        return torch.device("cpu")
     if device.type == "cuda" and device.index is None:
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     return device

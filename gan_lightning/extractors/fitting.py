@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import pickle
 import time
 from collections.abc import Mapping
@@ -27,6 +26,7 @@ from gan_lightning.streams import stream
 
 _SAVED_EVERY = 20.0  # seconds
 _LOOKED_EVERY = 50  # updates
+_HIGHEST = torch.finfo(torch.float32).max
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ class Recipe:
 
     def require_possible(self) -> None:
         """Raises `UserError` for numbers that no training can be made of."""
-        if not (math.isfinite(self.lr) and self.lr > 0):
-            raise UserError(f"is {self.lr}; allowed are finite numbers above 0", "lr")
+        if not 0 < self.lr <= _HIGHEST:
+            raise UserError(f"is {self.lr}; allowed are numbers of float32 above 0", "lr")
         if not 0 <= self.smoothing < 1:
             raise UserError(f"is {self.smoothing}; allowed are 0 to less than 1", "smoothing")
         if self.shift < 0:

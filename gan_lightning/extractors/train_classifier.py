@@ -16,7 +16,7 @@ from gan_lightning.extractors.classifier import ResidualClassifier, is_name, sav
 from gan_lightning.extractors.devices import default_device
 from gan_lightning.extractors.fitting import Recipe, fit
 from gan_lightning.files import writable
-from gan_lightning.streams import stream
+from gan_lightning.streams import require_seed, stream
 
 if TYPE_CHECKING:
     from gan_lightning.data import ImageData
@@ -90,6 +90,9 @@ def train_extractor(
     reach = data.image_shape[2] // 8 if shift is None else shift
     recipe = Recipe(steps, batch_size, lr, smoothing, reach, flip, seed)
     recipe.require_possible()
+    require_seed(seed)
+    if reach >= (side := min(data.image_shape[1:])):
+        raise UserError(f"is {reach}, all of an image: give less than {side} pixels", "shift")
     data.prepare_data()
     kept, measured = _divided(data, held_out, seed)
     classes = int(kept.labels.max()) + 1

@@ -124,10 +124,10 @@ class MetricsCSV(Logger):
                 os.fsync(file.fileno())
 
     def _read(self) -> list[Row]:
-        """The whole rows; one that a kill or a power failure cut is left out."""
+        """The whole rows; one that a kill or a power failure cut or damaged is left out."""
         if not self.path.exists():
             return []
-        text = self.path.read_text()
+        text = self.path.read_text(errors="replace")
         lines = text[: text.rfind("\n") + 1].splitlines()
         header, *rows = csv.reader(lines) if lines else [[]]
         whole = [dict(zip(header, row, strict=True)) for row in rows if len(row) == len(header)]

@@ -29,16 +29,16 @@ class StepLog:
         """Drops what a killed run wrote of later iterations, which will come again."""
         if not self.path.exists():
             return
-        lines = self.path.read_text().splitlines(keepends=True)
+        lines = self.path.read_bytes().splitlines(keepends=True)
         kept = [line for line in lines if _is_until(line, step)]
         if kept != lines:
             with told(self.path):
-                write_whole(self.path, "".join(kept))
+                write_whole(self.path, b"".join(kept))
 
 
-def _is_until(line: str, step: int) -> bool:
+def _is_until(line: bytes, step: int) -> bool:
     """Whether a line is whole and of an iteration up to ``step``."""
     try:
-        return line.endswith("\n") and int(json.loads(line)["step"]) <= step
+        return line.endswith(b"\n") and int(json.loads(line)["step"]) <= step
     except (ValueError, KeyError, TypeError):
         return False

@@ -21,6 +21,7 @@ from gan_lightning.networks import Generator
 from gan_lightning.sampling import nearest
 from gan_lightning.sampling.interpolation import Way, between
 from gan_lightning.sampling.pictures import save_grid, save_singles
+from gan_lightning.streams import require_seed
 
 if TYPE_CHECKING:
     from gan_lightning.data import ImageData
@@ -84,7 +85,6 @@ def sample(
     """
     for argument, value, least in (
         ("count", count, 1),
-        ("seed", seed, 0),
         ("columns", columns, 1),
         ("interpolations", interpolations, 0),
         ("steps", steps, 2),
@@ -94,6 +94,7 @@ def sample(
     ):
         if value < least:
             raise UserError(f"must be >= {least}, got {value}", argument)
+    require_seed(seed)
     folder = Path(out).expanduser()
     if not writable(folder / "images.npz"):
         raise UserError(f"{out} cannot be written: choose a folder that can", "out")

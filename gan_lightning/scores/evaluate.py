@@ -103,7 +103,7 @@ def _score(images: str, data: ImageData | None, judge: Judge, device: torch.devi
     _require_one_size(images, source, data)
     judge.check_count(len(source))
     judge.prepare(source.image_shape)
-    real = judge.imported() if judge.real else _reference(data, judge, device)
+    real = judge.imported() if judge.real else _reference(judge, data, device)
     return judge.score(source, real, device, Path(images).name)
 
 
@@ -116,11 +116,13 @@ def _require_one_size(images: str, source: ImageSource, data: ImageData | None) 
         )
 
 
-def _reference(data: ImageData | None, judge: Judge, device: torch.device) -> RealStatistics:
+def _reference(judge: Judge, data: ImageData | None, device: torch.device) -> RealStatistics:
     """Statistics of the dataset's images, which are prepared if they are not yet."""
     assert data is not None, "without statistics of a file, there is a dataset"
-    first_then_others(data.prepare_data)
     split = judge.reference
+    if split not in data.splits:
+        raise UserError(f"is {split}: {data.name} has only {', '.join(data.splits)}", "reference")
+    first_then_others(data.prepare_data)
     return judge.statistics(
         data.images(split), data.fingerprint(split), device, f"real images of {data.name}"
     )

@@ -23,6 +23,9 @@ from gan_lightning.scores.statistics import RealStatistics, identity_of, read_np
 CLEAN_FID = {"clean": "clean", "legacy_tensorflow": "tf1", "legacy_pytorch": "pytorch"}
 """The resize behind each mode of clean-fid."""
 
+RESIZES = tuple(CLEAN_FID.values())
+"""How a file's images may have been resized."""
+
 
 def imported_statistics(
     path: Path, count: int | None, extractor: FeatureExtractor, resize: str | None = None

@@ -16,7 +16,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.extractors.base import FeatureExtractor
 from gan_lightning.scores.extraction import Totals, Wanted, extract
 from gan_lightning.scores.fid import frechet_distance
-from gan_lightning.scores.foreign import imported_statistics
+from gan_lightning.scores.foreign import RESIZES, imported_statistics
 from gan_lightning.scores.protocol import Protocol
 from gan_lightning.scores.record import Fact, Result, circumstances
 from gan_lightning.scores.samples import Samples, SampleScore
@@ -63,6 +63,10 @@ class Judge:
                 "of them out",
                 "reference",
             )
+        if self.real_resize not in (None, *RESIZES):
+            raise UserError(f"is {self.real_resize}: give {' or '.join(RESIZES)}", "real_resize")
+        if self.real_count is not None and self.real_count < 2:
+            raise UserError(f"is {self.real_count}: give 2 or more", "real_count")
         names = Counter(type(metric).__name__ for metric in self.metrics)
         if names and (most := names.most_common(1)[0])[1] > 1:
             raise UserError(f"has {most[0]} twice: ask for each score once", "metrics")

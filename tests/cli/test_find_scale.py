@@ -45,15 +45,18 @@ def test_scales_that_vanish_explode_and_do_neither(
         (["--model.norm", "sn"], "varies the scale of the discriminator's norm, but this norm has"),
         (["--steps", "3"], "--steps 3 with --every 5: a probe needs two looks"),
         (["--scales", "x"], "argument --scales: invalid float value: 'x'"),
-        (["--scales", "0"], "--model.norm.scale must be a number > 0"),
+        (["--scales", "0"], "--scales must be a number > 0"),
+        (["--out", "{tmp}/tiny.yaml"], "--out .*tiny.yaml cannot be written: choose a folder"),
         (["--model.norm.scale", "2"], "--model.norm.scale is not an option of gan find-scale"),
+        (["--trainer.max_steps", "7"], "--trainer.max_steps is not an option of gan find-scale"),
         (["--vanishing", "9", "--exploding", "1"], "--vanishing 9 must be > 0 and below"),
         (["--model.nonsense", "2"], "--model.nonsense is not an option"),
     ],
 )
 def test_mistakes_are_told(tiny: Path, tmp_path: Path, options: list[str], message: str) -> None:
+    said = [word.format(tmp=tmp_path) for word in options]
     with pytest.raises(UserError, match=message):
-        find_scale(["--config", str(tiny), "--out", str(tmp_path / "out"), *options])
+        find_scale(["--config", str(tiny), "--out", str(tmp_path / "out"), *said])
 
 
 def test_old_probes_are_not_overwritten(tiny: Path, tmp_path: Path) -> None:

@@ -197,6 +197,7 @@ EMPTY = {
     "sweep|": "an argument",
     "find-scale --config={tiny}|--out=": "--out",
     "compare {tmp}|": "an argument",
+    "compare {tmp} --at=end|": "an argument",
     "report {tmp}|--out=": "--out",
 }
 

@@ -38,6 +38,13 @@ def test_a_row_cut_by_a_kill_is_dropped(tmp_path: Path) -> None:
     assert logger.path.read_text().splitlines() == ["step,a", "2,0.2", "4,0.4", "6,0.5"]
 
 
+def test_a_row_that_is_no_text_is_dropped(tmp_path: Path) -> None:
+    (tmp_path / "metrics.csv").write_bytes(b"step,a\n2,0.2\n\xff\x00\n")
+    logger = MetricsCSV(tmp_path)
+    logger.log_metrics({"a": 0.5}, step=6)
+    assert logger.path.read_text().splitlines() == ["step,a", "2,0.2", "6,0.5"]
+
+
 @pytest.mark.parametrize("cut", range(1, 8))
 def test_a_row_torn_in_its_numbers_is_dropped(tmp_path: Path, cut: int) -> None:
     """A row that ends too early may look like one of another step, or of another number."""

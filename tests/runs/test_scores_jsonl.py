@@ -35,6 +35,14 @@ def test_a_torn_line_is_dropped(tmp_path: Path) -> None:
         assert steps(log) == [2]
 
 
+def test_a_line_that_is_no_text_is_dropped(tmp_path: Path) -> None:
+    log = ScoresLog(tmp_path)
+    log.add(2, {"fid": 1.0})
+    log.path.write_bytes(log.path.read_bytes() + b"\xff\x00\n" + bytes(range(256)) + b"\n")
+    log.go_on_from(10)
+    assert steps(log) == [2]
+
+
 def test_nothing_is_written_where_nothing_changes(tmp_path: Path) -> None:
     log = ScoresLog(tmp_path)
     log.go_on_from(3)
