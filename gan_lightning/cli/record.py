@@ -61,6 +61,7 @@ class RunRecord(SaveConfigCallback):
         if stage != "fit":
             return
         self._changed: dict[str, tuple[Any, Any]] = {}
+        self._elsewhere: dict[str, tuple[Any, Any]] = {}
         self._written = False
         self.config = self.config.clone()
         self.config.ckpt_path = None  # a run from this config starts anew
@@ -88,14 +89,16 @@ class RunRecord(SaveConfigCallback):
         if saved is not None:
             self._changed = resume.changes(saved, resume.that_matter(self._options))
             resume.require_allowed(self._changed)
+        here = rounding(trainer.strategy.root_device)
+        self._elsewhere = resume.changes(checkpoint.get(STAMP, {}).get("rounding") or here, here)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Gives the restored optimizers what was changed."""
         self._first = trainer.global_step
         for name, optimizer in zip(("generator", "discriminator"), trainer.optimizers, strict=True):
             resume.set_optimizer_options(name, optimizer, self._changed)
-        if self._changed:
-            rank_zero_info(resume.in_words(self._changed))
+        if self._changed or self._elsewhere:
+            rank_zero_info(resume.in_words({**self._changed, **self._elsewhere}))
 
     def on_train_batch_start(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
         """Writes, once: everything was accepted, and the first iteration is about to be made."""
@@ -151,14 +154,28 @@ class RunRecord(SaveConfigCallback):
             "max_steps": trainer.max_steps,
             "checkpoint": str(trainer.ckpt_path) if trainer.ckpt_path else None,
             "changed": {key: list(pair) for key, pair in self._changed.items()},
-            "torch": torch.__version__,
+            **rounding(trainer.strategy.root_device),
         }
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Lets the checkpoint carry the options that its weights depend on."""
-        checkpoint.setdefault(STAMP, {})["options"] = resume.that_matter(self._options)
+        """Lets the checkpoint carry the options and the machine that its weights depend on."""
+        stamp = checkpoint.setdefault(STAMP, {})
+        stamp["options"] = resume.that_matter(self._options)
+        stamp["rounding"] = rounding(trainer.strategy.root_device)
+
+
+def rounding(device: torch.device) -> resume.Options:
+    """On what, beside its options, the last bits of a run depend.
+
+    Sums are taken in another order by another number of threads, another processor or another
+    version of torch; without a normalization, training soon makes another run of that.
+    """
+    where: resume.Options = {"torch": str(torch.__version__), "device": device.type}
+    if device.type == "cuda":
+        return {**where, "device": torch.cuda.get_device_name(device)}
+    return {**where, "threads": torch.get_num_threads()} if device.type == "cpu" else where
 
 
 def in_a_word(error: BaseException) -> str:

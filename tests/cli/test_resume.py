@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,33 @@ EFFECTIVE: dict[str, str] = {
     "--ema.decay 0.5": "ema.decay None -> 0.5",
     "--trainer.precision bf16-mixed": "trainer.precision",
 }
+
+
+@pytest.fixture
+def threads() -> Iterator[int]:
+    """How many torch uses; given back."""
+    before = torch.get_num_threads()
+    yield before
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_another_number_of_threads_is_said_and_noted(
+    gan: Gan, tmp_path: Path, threads: int, more: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It changes the order of sums; and where it is the same, nothing is said."""
+    gan("--trainer.max_steps", "3")
+    caplog.set_level("INFO")
+    torch.set_num_threads(threads + more)
+    resumed(tmp_path / "run", "--trainer.max_steps", "6")
+    said = [m for m in caplog.messages if m.startswith("changed on resume: ")]
+    expected = f"changed on resume: threads {threads} -> {threads + 1}; the run is no longer bit-"
+    assert [message[: len(expected)] for message in said] == [expected] * more
+    lines = (tmp_path / "run" / "history.jsonl").read_text().splitlines()
+    history = [json.loads(line) for line in lines]
+    starts = [line for line in history if "changed" in line]
+    assert [line["threads"] for line in starts] == [threads, threads + more]
+    assert {(line["torch"], line["device"]) for line in starts} == {(torch.__version__, "cpu")}
 
 
 @pytest.mark.parametrize(
