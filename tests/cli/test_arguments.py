@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gan_lightning import cli
-from gan_lightning.cli.arguments import checkpoint_path, with_run_folder
+from gan_lightning.cli.arguments import checkpoint_path, holds_run, option, with_run_folder
 from gan_lightning.errors import UserError
 from gan_lightning.runs.lock import run_locked
 from tests.conftest import Gan, last, rows
@@ -190,3 +190,33 @@ def test_a_damaged_checkpoint_that_was_named_is_refused(gan: Gan, tmp_path: Path
         other.write_text("torn")
     with pytest.raises(UserError, match=r"last\.ckpt is damaged.*: none"):
         checkpoint_path(str(run), "last")
+
+
+def test_of_an_option_that_stands_twice_the_last_counts() -> None:
+    for words in (["--run", "a", "--run=b"], ["--run=a", "--x", "1", "--run", "b"]):
+        assert option(words, "--run") == "b"
+    assert option(["-c", "a", "--config", "b"], "--config", "-c") == "b"
+    assert option(["--runs", "a", "--run"], "--run") is None
+
+
+def test_a_run_brings_its_config_only_where_none_is_named(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("seed_everything: 1\n")
+    run, go_on = f"--run={tmp_path}", "--ckpt_path=x.ckpt"
+    own = f"--config={tmp_path / 'config.yaml'}"
+    for subcommand in ("fit", "predict"):
+        assert with_run_folder([subcommand, run, go_on]) == [subcommand, own, go_on, run]
+        for other in (["--config=mine.yaml"], ["-c", "mine.yaml"]):
+            words = [subcommand, run, go_on, *other]
+            assert with_run_folder(words) == [subcommand, go_on, *other, run]
+
+
+def test_what_makes_a_folder_a_run(tmp_path: Path) -> None:
+    assert not holds_run(tmp_path)
+    assert not holds_run(tmp_path / "none")
+    (tmp_path / "checkpoints").mkdir()
+    assert not holds_run(tmp_path)
+    (tmp_path / "checkpoints" / "last.ckpt").touch()
+    assert holds_run(tmp_path)
+    (tmp_path / "checkpoints" / "last.ckpt").unlink()
+    (tmp_path / "config.yaml").touch()
+    assert holds_run(tmp_path)
