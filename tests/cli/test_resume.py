@@ -203,3 +203,35 @@ def test_a_schedule_keeps_its_learning_rate() -> None:
     changed = {"model.generator_optimizer.init_args.lr": (0.2, 0.1)}
     with pytest.raises(UserError, match=r"generator_optimizer.init_args.lr 0.1 cannot be changed"):
         set_optimizer_options("generator", optimizer, changed)
+
+
+def test_what_only_one_of_two_runs_has_is_a_change() -> None:
+    assert changes({"a": 1, "b": 2}, {"b": 2, "c": 3}) == {"a": (1, None), "c": (None, 3)}
+    assert changes({"a": 1}, {"a": 1}) == {}
+
+
+@pytest.mark.parametrize(
+    ("option", "matters"),
+    [
+        *((f"data.init_args.{name}", True) for name in ("batch_size", "flip", "sampling", "limit")),
+        *((f"data.init_args.{name}", True) for name in ("limit_seed", "size", "crop", "mine")),
+        *((f"data.init_args.{name}", False) for name in ("root", "num_workers", "device_cache")),
+        *((f"model.{name}", True) for name in ("n_dis", "augment", "penalties", "objective.a")),
+        *((f"trainer.{name}", True) for name in ("precision", "devices", "accelerator")),
+        *((f"trainer.{name}", False) for name in ("max_steps", "logger", "limit_val_batches")),
+        *(("ema.decay", True), ("seed_everything", True), ("samples.rows", False)),
+        *(("evaluation.protocol.fid_real", False), ("diagnostics.of", False)),
+    ],
+)
+def test_which_options_the_weights_depend_on(option: str, matters: bool) -> None:
+    """An option that nobody has thought of does; those that only look or store do not."""
+    assert (option in that_matter({option: 1})) == matters
+
+
+def test_the_history_says_how_each_part_ended(gan: Gan, tmp_path: Path) -> None:
+    gan("--trainer.max_steps", "3")
+    resumed(tmp_path / "run", "--trainer.max_steps", "5")
+    lines = (tmp_path / "run" / "history.jsonl").read_text().splitlines()
+    ends = [line for line in map(json.loads, lines) if "ended" in line]
+    found = [(line["ended"], line["iteration"], line["iterations"]) for line in ends]
+    assert found == [("finished", 3, 3), ("finished", 5, 2)]
