@@ -51,7 +51,8 @@ def test_the_readme_says_what_the_page_says() -> None:
         ([110.0, 121.0, 130.0, 114.0, 125.0], "contradicted"),
         ([99.0, 112.0, 121.0, 104.0, 116.0], "not decided: the interval holds 0"),
         ([90.0, 99.0, 110.0], "speaks for the claim, with 3 of 5 seeds"),
-        ([110.0, 121.0], "speaks against the claim, with 2 of 5 seeds"),
+        ([110.0, 121.0, 130.0], "speaks against the claim, with 3 of 5 seeds"),
+        ([110.0, 121.0], "not decided: 2 of 5 seeds"),
     ],
 )
 def test_a_claim_is_judged_by_its_interval(records: Path, bsn: list[float], says: str) -> None:
