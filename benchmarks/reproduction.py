@@ -159,7 +159,7 @@ STUDIES = (
         "place of 64, 5,000 updates in place of 400,000. ssn has the scale that the pilot chose, "
         "1.4; for bssn it chose 1, so bsn stands for both. The extractor is a classifier trained "
         "on the labels (79.3 % on the 10,000 test images), so the FID is on a scale of its own. "
-        "One thread a run. Not there yet: three seeds of ssn, and none.",
+        "One thread a run. Not there yet: two seeds of ssn, and none.",
         "sn",
         _claims("cifar10jpeg_fid", bssn="bsn"),
         tuple(FIGURES),

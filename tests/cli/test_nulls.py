@@ -72,7 +72,7 @@ def test_null_is_refused_where_the_annotation_has_none(kind: type) -> None:
     "option",
     [
         *("data.root", "data.sampling", "data.flip", "model.norm.scale", "model.generator.width"),
-        *("model.generator_optimizer.lr"),
+        "model.generator_optimizer.lr",
     ],
 )
 def test_null_on_the_command_line(

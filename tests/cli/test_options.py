@@ -95,7 +95,7 @@ MISTAKES = {
     # Classes that are there, but of another kind.
     "--data torch.nn.Linear": r"--data torch.nn.Linear is of another kind: give ImageData. Known: ",
     "--model.objective gan_lightning.penalties.r1": r"is of another kind: give Objective. Known: ",
-    "--model.norm gan_lightning.data.digits": r"kind: give Normalization or Module. Known: bn, bsn",
+    "--model.norm gan_lightning.data.digits": r"give Normalization or Module. Known: .*bn, bsn",
     "--model.generator torch.nn.Linear": r"--model.generator torch.nn.Linear .* give Generator. Kn",
     "--model.penalties+=gan_lightning.losses.hinge": r"of another kind: give Penalty. Known: gradi",
     "--model.generator_schedule torch.nn.ReLU": r"give LRScheduler or ReduceLROnPlateau$",
