@@ -36,4 +36,7 @@ def read_yaml(text: str | IO[str]) -> Any:  # noqa: ANN401  (whatever stands the
         UserError: A mapping says one key twice.
         yaml.YAMLError: It is no YAML.
     """
-    return yaml.load(text, _Once)
+    try:
+        return yaml.load(text, _Once)
+    except RecursionError as error:
+        raise yaml.YAMLError("nested too deeply") from error

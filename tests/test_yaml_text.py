@@ -38,7 +38,14 @@ def test_nothing_is_said_twice(text: str, said: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["a: [1,", "? [a]\n: 1", "? {a: 1}\n: 1", "!!python/object/apply:os.system [ls]", "a: \0"],
+    [
+        "a: [1,",
+        "? [a]\n: 1",
+        "? {a: 1}\n: 1",
+        "!!python/object/apply:os.system [ls]",
+        "a: \0",
+        "[" * 9999,
+    ],
 )
 def test_what_is_no_plain_yaml(text: str) -> None:
     with pytest.raises(yaml.YAMLError):

@@ -18,6 +18,7 @@ from gan_lightning.cli.front import sentence
 from gan_lightning.cli.training import run
 from gan_lightning.errors import TrainingDiverged, UserError
 from gan_lightning.files import told, whole, writable
+from gan_lightning.normalization import ssn
 from gan_lightning.run_folder import METRICS
 
 NAME = "find-scale"
@@ -113,6 +114,11 @@ def _parsed(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
             f"--steps {asked.steps} with --every {asked.every}: a probe needs two looks at least "
             "after the first; give at least twice as many steps as --every"
         )
+    for scale in asked.scales:  # all of them, before the first is probed
+        try:
+            ssn(scale)
+        except UserError as error:
+            raise UserError(f"--scales {error.args[0]}") from error
     if not 0 < asked.vanishing < asked.exploding:
         raise UserError(
             f"--vanishing {asked.vanishing:g} must be > 0 and below --exploding {asked.exploding:g}"
@@ -141,7 +147,7 @@ def _probe(
             finished = False
         except UserError as error:
             if "--model.norm.scale is not an option" not in str(error):
-                raise UserError(str(error).replace("--model.norm.scale", "--scales")) from error
+                raise
             raise UserError(
                 f"gan {NAME} varies the scale of the discriminator's norm, but this norm has none; "
                 "choose one that has, such as --model.norm bssn or --model.norm ssn"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -12,6 +13,9 @@ from gan_lightning.errors import UserError
 INTERRUPTED = 130
 """What a shell expects of a command that Ctrl-C ended: 128 + SIGINT."""
 
+UNREAD = 141
+"""What a shell sees of a program whose output nobody reads to the end: 128 + SIGPIPE."""
+
 LIGHT = ("compare", "report")
 """The commands that only read what runs have left, and start without torch."""
 
@@ -20,15 +24,7 @@ def main(args: Sequence[str] | None = None) -> None:
     """Runs ``gan``; a user's mistake ends in one message and exit code 2."""
     arguments = sys.argv[1:] if args is None else list(args)
     try:
-        text = front.answer(arguments)
-        if text is not None:
-            print(text)
-            return
-        refuse_empty(arguments)
-        if arguments[0] in LIGHT:
-            from gan_lightning.cli.light import run_command
-
-            run_command(arguments[0], arguments[1:])
+        if _only_reads(arguments):
             return
         from gan_lightning.cli.running import execute  # torch and all the rest
 
@@ -41,6 +37,27 @@ def main(args: Sequence[str] | None = None) -> None:
             sys.stderr.write(f"gan: error: {on_one_line(str(error))}\n")
         # A process that fails makes launchers kill the others, and one of them has yet to speak.
         raise SystemExit(0 if error.heard_by else error.exit_code) from None
+
+
+def _only_reads(arguments: Sequence[str]) -> bool:
+    """Answers what needs no torch; says whether that was all."""
+    try:
+        text = front.answer(arguments)
+        if text is not None:
+            print(text, flush=True)
+            return True
+        refuse_empty(arguments)
+        if arguments[0] not in LIGHT:
+            return False
+        from gan_lightning.cli.light import run_command
+
+        run_command(arguments[0], arguments[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:  # in training it would be the pipe of a process, and no small matter
+        # Whoever read the output (`| head`) has seen enough; Python would flush it once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(UNREAD) from None
+    return True
 
 
 def on_one_line(text: str) -> str:

@@ -46,6 +46,7 @@ def test_scales_that_vanish_explode_and_do_neither(
         (["--steps", "3"], "--steps 3 with --every 5: a probe needs two looks"),
         (["--scales", "x"], "argument --scales: invalid float value: 'x'"),
         (["--scales", "0"], "--scales must be a number > 0"),
+        (["--scales", "1", "2", "nan"], "--scales must be a number > 0, .* got nan"),
         (["--out", "{tmp}/tiny.yaml"], "--out .*tiny.yaml cannot be written: choose a folder"),
         (["--model.norm.scale", "2"], "--model.norm.scale is not an option of gan find-scale"),
         (["--trainer.max_steps", "7"], "--trainer.max_steps is not an option of gan find-scale"),
@@ -57,6 +58,7 @@ def test_mistakes_are_told(tiny: Path, tmp_path: Path, options: list[str], messa
     said = [word.format(tmp=tmp_path) for word in options]
     with pytest.raises(UserError, match=message):
         find_scale(["--config", str(tiny), "--out", str(tmp_path / "out"), *said])
+    assert not list((tmp_path / "out").glob("*/*"))  # no probe was made
 
 
 def test_old_probes_are_not_overwritten(tiny: Path, tmp_path: Path) -> None:

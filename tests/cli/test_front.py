@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import pytest
 import gan_lightning
 from gan_lightning import cli
 from gan_lightning.cli.front import COMMANDS, sentence
+from tests.conftest import ROOT
 
 ANSWER = """
 import sys, time
@@ -112,3 +114,15 @@ def test_the_package_is_imported_as_far_as_it_is_used() -> None:
     assert gan_lightning.GAN.__name__ == "GAN"
     with pytest.raises(AttributeError, match="nothing_like_it"):
         _ = gan_lightning.nothing_like_it
+
+
+@pytest.mark.parametrize("words", ["--help", "compare {} --by model.norm"])
+def test_output_that_nobody_reads_to_the_end_is_no_mistake(words: str) -> None:
+    """As with ``gan ... | head -1``."""
+    of = ROOT / "docs" / "evidence" / "digits_few_images"
+    line = [sys.executable, "-m", "gan_lightning.cli", *words.format(of).split()]
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(line, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, "")
