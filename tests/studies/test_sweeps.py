@@ -40,6 +40,7 @@ RUNS = {
     "cifar10_evidence": 5 * 4,
     "cifar10_pilot": 2 * 7,
     "digits_few_images": 3 * 2,
+    "mnist_evidence": 3 * 5,
     "cifar10_gpu": 4 * 3,
     "mnist": 2 * 5,
     "digits": 5 * 5,
