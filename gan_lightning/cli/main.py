@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 from collections.abc import Sequence
 
@@ -24,11 +25,14 @@ def main(args: Sequence[str] | None = None) -> None:
     """Runs ``gan``; a user's mistake ends in one message and exit code 2."""
     arguments = sys.argv[1:] if args is None else list(args)
     try:
-        if _only_reads(arguments):
-            return
-        from gan_lightning.cli.running import execute  # torch and all the rest
-
-        execute(arguments, in_process=args is not None)
+        _do(arguments, in_process=args is not None)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        if not _unread():
+            raise  # another pipe, such as a worker's
+        # Whoever read the output (`| head`) has seen enough; at its end Python would flush again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(UNREAD) from None
     except KeyboardInterrupt:
         sys.stderr.write("\ngan: stopped by Ctrl-C\n")
         raise SystemExit(INTERRUPTED) from None
@@ -39,25 +43,28 @@ def main(args: Sequence[str] | None = None) -> None:
         raise SystemExit(0 if error.heard_by else error.exit_code) from None
 
 
-def _only_reads(arguments: Sequence[str]) -> bool:
-    """Answers what needs no torch; says whether that was all."""
-    try:
-        text = front.answer(arguments)
-        if text is not None:
-            print(text, flush=True)
-            return True
-        refuse_empty(arguments)
-        if arguments[0] not in LIGHT:
-            return False
+def _do(arguments: Sequence[str], in_process: bool) -> None:
+    """Imports no more than the command takes."""
+    text = front.answer(arguments)
+    if text is not None:
+        print(text)
+        return
+    refuse_empty(arguments)
+    if arguments[0] in LIGHT:
         from gan_lightning.cli.light import run_command
 
         run_command(arguments[0], arguments[1:])
-        sys.stdout.flush()
-    except BrokenPipeError:  # in training it would be the pipe of a process, and no small matter
-        # Whoever read the output (`| head`) has seen enough; Python would flush it once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(UNREAD) from None
-    return True
+        return
+    from gan_lightning.cli.running import execute  # torch and all the rest
+
+    execute(arguments, in_process=in_process)
+
+
+def _unread() -> bool:
+    """Whether standard output is a pipe whose reader has gone."""
+    asked = select.poll()
+    asked.register(sys.stdout.fileno(), 0)
+    return any(event & select.POLLERR for _, event in asked.poll(0))
 
 
 def on_one_line(text: str) -> str:

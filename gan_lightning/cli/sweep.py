@@ -126,10 +126,14 @@ def with_file_named(arguments: Sequence[str]) -> list[str]:
 
     >>> with_file_named(["a.yaml", "--dry-run", "--", "--data.root", "x"])
     ['--file', 'a.yaml', '--dry_run=true', '--args=["--data.root", "x"]']
+    >>> with_file_named(["a.yaml", "--dry_run", "false", "--workers", "2"])
+    ['--file', 'a.yaml', '--dry_run', 'false', '--workers', '2']
     """
     own = list(itertools.takewhile(lambda word: word != "--", arguments))
     extra = list(arguments[len(own) + 1 :])
     if own and not own[0].startswith("-"):
         own.insert(0, "--file")
-    own = ["--dry_run=true" if word in ("--dry-run", "--dry_run") else word for word in own]
+    for place, (word, value) in enumerate(zip(own, [*own[1:], ""], strict=True)):
+        if word in ("--dry-run", "--dry_run") and value not in ("true", "false"):
+            own[place] = "--dry_run=true"
     return [*own, f"--args={json.dumps(extra)}"] if extra else own

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import gan_lightning
 from gan_lightning import cli
 from gan_lightning.cli.front import COMMANDS, sentence
+from gan_lightning.cli.main import main
 from tests.conftest import ROOT
 
 ANSWER = """
@@ -116,13 +118,34 @@ def test_the_package_is_imported_as_far_as_it_is_used() -> None:
         _ = gan_lightning.nothing_like_it
 
 
-@pytest.mark.parametrize("words", ["--help", "compare {} --by model.norm"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--help",
+        "compare docs/evidence/digits",
+        "sweep sweeps/digits.yaml --dry_run",
+    ],
+)
 def test_output_that_nobody_reads_to_the_end_is_no_mistake(words: str) -> None:
     """As with ``gan ... | head -1``."""
-    of = ROOT / "docs" / "evidence" / "digits_few_images"
-    line = [sys.executable, "-m", "gan_lightning.cli", *words.format(of).split()]
+    line = [sys.executable, "-m", "gan_lightning.cli", *words.split()]
     read, write = os.pipe()
     os.close(read)
-    done = subprocess.run(line, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(
+        line, cwd=ROOT, stdout=write, stderr=subprocess.PIPE, text=True, check=False
+    )
     os.close(write)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_another_broken_pipe_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Standard output is read: it was a process's pipe, and no reader that has seen enough."""
+
+    def broken(arguments: list[str]) -> str:
+        raise BrokenPipeError(arguments)
+
+    monkeypatch.setattr("gan_lightning.cli.front.answer", broken)
+    with Path(os.devnull).open("w") as output:
+        monkeypatch.setattr(sys, "stdout", output)
+        with pytest.raises(BrokenPipeError):
+            main([])
