@@ -12,13 +12,13 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
 
 from PIL import Image
 
-from gan_lightning.report.comparison import Comparison
+from benchmarks.evidence import FIGURES, RECORDS, ROOT, STUDIES, Claim, Study, facts
+from benchmarks.papers_tables import papers_tables
 from gan_lightning.report.differences import difference_rows
-from gan_lightning.report.evaluations import At, better
+from gan_lightning.report.evaluations import better
 from gan_lightning.report.finding import find_runs
 from gan_lightning.report.report import report
 from gan_lightning.report.runs import Run
@@ -26,145 +26,13 @@ from gan_lightning.report.score_tables import as_text
 from gan_lightning.report.statistics import Summary, written
 from gan_lightning.run_folder import CONFIG, HISTORY, METRICS, SCORES
 
-ROOT = Path(__file__).parents[1]
-RECORDS = ROOT / "docs" / "evidence"
 PAGE = ROOT / "docs" / "reproduction.md"
-FIGURES = {
-    "scores": "Scores over training, means over the seeds with bands of one standard error",
-    "gradients": "Gradient norms of the discriminator's weights over training",
-}
-"""Figures of ``gan report`` that the page shows, and what is said to whom does not see them."""
 
 KEPT = (CONFIG, HISTORY, METRICS, SCORES)
 """What is recorded of a run: its options, its course, its scores; not its weights and images."""
 
 ENOUGH = 5
 """Common seeds below which nothing is decided: three agree by chance one time in four."""
-
-
-class Claim(NamedTuple):
-    """That one value of the compared option scores better than another, as a paper says."""
-
-    source: str
-    better: str
-    worse: str
-    score: str
-
-    def __str__(self) -> str:
-        """In words."""
-        return f"{self.better} scores better than {self.worse} ({self.score}; {self.source})"
-
-
-class Study(NamedTuple):
-    """A comparison and what is claimed of it.
-
-    Attributes:
-        name: Folder of its records.
-        title: What it compares.
-        command: Makes its runs.
-        differs: How it differs from what the papers did.
-        against: The group that the others are compared with, if there is one.
-        claims: What the papers say of it.
-        figures: Which of `FIGURES` are drawn.
-    """
-
-    name: str
-    title: str
-    command: str
-    differs: str
-    against: str | None = None
-    claims: tuple[Claim, ...] = ()
-    figures: tuple[str, ...] = ()
-
-    @property
-    def records(self) -> Path:
-        """Where its records are."""
-        return RECORDS / self.name
-
-    def figure(self, name: str) -> Path:
-        """Where a figure of it is."""
-        return RECORDS / "figures" / f"{self.name}-{name}.png"
-
-    def comparison(self, against: str | None) -> Comparison:
-        """Its runs, grouped by what differs between them."""
-        return Comparison.of(find_runs([str(self.records)]), None, At.parse("end"), against)
-
-    def has(self, value: str) -> bool:
-        """Whether one of the groups that it compares is of a value, such as a norm."""
-        sections = self.comparison(None).sections
-        return any(value in group.key for section in sections for group in section.groups)
-
-
-def _claims(score: str, bssn: str = "bssn") -> tuple[Claim, ...]:
-    """What the papers say of the five norms; bssn may stand under another name."""
-    claims = (
-        Claim("SNGAN Table 2, BSSN section 4", "sn", "none", score),
-        Claim("BSSN Table 1, CIFAR10", "ssn", "sn", score),
-        Claim("BSSN Table 1, CIFAR10", "bsn", "sn", score),
-        Claim("BSSN Table 1, CIFAR10", bssn, "sn", score),
-        Claim("BSSN Table 1, CIFAR10", bssn, "ssn", score),
-    )
-    return tuple(dict.fromkeys(claims))
-
-
-_CIFAR10 = (
-    "-- --data.root cifar/train --evaluation.extractor.weights cifar10jpeg.safetensors "
-    "--diagnostics.of '[gradient_norm, variance]'"
-)
-
-STUDIES = (
-    Study(
-        "digits",
-        "Handwritten digits, five seeds",
-        "gan sweep sweeps/digits.yaml",
-        "8x8 digits enlarged to 16x16, small networks, 1,500 updates, one scale for ssn and bssn: "
-        "the demo's settings. The scores are those of the digits extractor. Seeds 0 to 2 ran on "
-        "two threads, 3 and 4 on one. That changes rounding alone; without a norm it is enough to "
-        "change the course: none with seed 0 ends at a digits_fid of 89.3 on two threads, and at "
-        "31.9 on one (in the next section).",
-        "sn",
-        _claims("digits_fid"),
-        tuple(FIGURES),
-    ),
-    Study(
-        "digits_methods",
-        "Every norm and penalty on handwritten digits, one seed",
-        "gan sweep sweeps/digits_methods.yaml --max_trials 16",
-        "The demo's settings, learning rates included, which are those of BSSN; 1,500 updates. One "
-        "seed, nothing tuned for any method: this shows that all of them run, and what each makes "
-        "of one setting, not which is best. The hinge loss with the gradient penalty is lost: its "
-        "discriminator's loss stays at 11.7, of which 10 is the penalty where the gradient is 0, "
-        "and the generator makes one image.",
-    ),
-    Study(
-        "digits_few_images",
-        "DiffAugment on 200 handwritten digits, three seeds",
-        "gan sweep sweeps/digits_few_images.yaml",
-        "The demo's BSSN settings, trained on 200 digits and scored against all 1,797; 1,500 "
-        "updates, which is short.",
-    ),
-    Study(
-        "cifar10_pilot",
-        "CIFAR10 as JPEG: the pilot that chose scales",
-        f"gan sweep sweeps/cifar10_pilot.yaml {_CIFAR10}",
-        "One seed, which is none of the next section's, and 1,500 updates, at seven scales of "
-        "BSSN's list for CIFAR10. By the rule that stood before it ran, the best scale of each is "
-        "what the next section uses: 1.4 for ssn, and 1 for bssn, where bssn is bsn.",
-    ),
-    Study(
-        "cifar10",
-        "CIFAR10 as JPEG, the papers' CNNs at a quarter of their width",
-        f"gan sweep sweeps/cifar10_evidence.yaml {_CIFAR10}",
-        "The images were compressed as JPEG before; width 16 in place of 64, batches of 32 in "
-        "place of 64, 5,000 updates in place of 400,000. ssn has the scale that the pilot chose, "
-        "1.4; for bssn it chose 1, so bsn stands for both. The extractor is a classifier trained "
-        "on the labels (79.3 % on the 10,000 test images), so the FID is on a scale of its own. "
-        "One thread a run. Not there yet: two seeds of ssn, and none.",
-        "sn",
-        _claims("cifar10jpeg_fid", bssn="bsn"),
-        tuple(FIGURES),
-    ),
-)
 
 HEAD = """\
 # Reproduction
@@ -182,10 +50,12 @@ No run here is at the papers' size: nothing below reproduces a number of theirs,
 
 def page() -> str:
     """The text of docs/reproduction.md."""
-    parts = [HEAD]
+    parts, known = [HEAD], facts()
     for study in STUDIES:
-        parts += [f"## {study.title}", f"```\n{study.command}\n```", study.differs]
-        parts.append(_results(study) if any(study.records.glob("*")) else "No run is recorded yet.")
+        words = f"{study.differs.format(**known)} {study.progress}"
+        parts += [f"## {study.title}", f"```\n{study.command}\n```", words]
+        parts += [_results(study)] if study.recorded else []
+    parts.append(papers_tables(study.comparison(None) for study in STUDIES if study.recorded))
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
@@ -196,8 +66,13 @@ def _results(study: Study) -> str:
     comparison = study.comparison(study.against if several else None)
     parts = [as_text(comparison, ".md").strip()]
     if study.claims:
-        verdicts = [f"| {claim} | {verdict(study, claim)} |" for claim in study.claims]
-        head = ["| claim of the papers | difference here, and what it says |", "|---|---|"]
+        verdicts = [
+            f"| {claim} | {claim.numbers} | {verdict(study, claim)} |" for claim in study.claims
+        ]
+        head = [
+            "| claim of the papers | there, on CIFAR10 | difference here, and what it says |",
+            "|---|---|---|",
+        ]
         parts.append("\n".join(head + verdicts))
     drawn = [name for name in study.figures if study.figure(name).exists()]
     parts += [f"![{FIGURES[name]}](evidence/figures/{study.figure(name).name})" for name in drawn]
