@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -99,11 +100,13 @@ class Workers:
             (self.folder / LOCKS).mkdir(parents=True, exist_ok=True)
         path = self.folder / STUDY
         own = {"command": list(self.sweep.command), "extra": self.extra}
-        if path.exists() and json.loads(path.read_text()) != own:
-            before = json.loads(path.read_text())
+        before = _noted(path) if path.exists() else own
+        if before != own:
+            words = itertools.chain.from_iterable(before.values())
+            what = f"runs of {shlex.join(words)}" if before else f"a damaged {STUDY}"
             raise UserError(
-                f"{self.folder} holds runs of {' '.join([*before['command'], *before['extra']])}; "
-                f"choose another folder, or delete {path} if that makes no difference",
+                f"{self.folder} holds {what}; choose another folder, or delete {path} if that "
+                "makes no difference",
                 "out",
             )
         write_whole(path, json.dumps(own))
@@ -173,6 +176,15 @@ class Workers:
                 process.terminate()
             for process in self._processes.values():
                 stop(process)
+
+
+def _noted(path: Path) -> dict[str, list[str]]:
+    """What a study's file notes; nothing, where it is damaged."""
+    try:
+        noted = json.loads(path.read_bytes())
+        return {key: [str(word) for word in noted[key]] for key in ("command", "extra")}
+    except (ValueError, KeyError, TypeError):
+        return {}
 
 
 def _as_exit(number: int, frame: FrameType | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -245,3 +246,25 @@ def test_a_study_survives_kills_of_everything(tmp_path: Path) -> None:
 def parent(process: int) -> int:
     """The process that started another one."""
     return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+@pytest.mark.parametrize(
+    ("noted", "holds"),
+    [
+        ({"command": ["gan", "fit"], "extra": ["--run", "a b"]}, "runs of gan fit --run 'a b'"),
+        ({"command": ["gan", "fit", "${args}"], "extra": 3}, "a damaged study.json"),
+        ({"extra": []}, "a damaged study.json"),
+        ([], "a damaged study.json"),
+    ],
+)
+def test_runs_of_another_command_are_not_mixed(tmp_path: Path, noted: object, holds: str) -> None:
+    """And a file that a full disk or a failing one has cut is no traceback."""
+    job = fake.job(tmp_path, ["well"], 1, "lock", os.getpid())
+    study = Workers(job.sweep, [], tmp_path, None, 1, 1, False, [])
+    (tmp_path / "study.json").write_text(json.dumps(noted))
+    with pytest.raises(UserError, match=re.escape(f"{tmp_path} holds {holds}; choose another")):
+        study.run()
+    (tmp_path / "study.json").write_text(json.dumps(noted)[:-1] + "\0")
+    with pytest.raises(UserError, match=r"holds a damaged study\.json; .* delete .*study\.json if"):
+        study.run()
+    assert not (tmp_path / "study.db").exists()
