@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from gan_lightning.errors import UserError
 from gan_lightning.extractors.base import FeatureExtractor
@@ -42,7 +43,7 @@ def imported_statistics(
         UserError: If it cannot be read, was made with another extractor or another resize, or
             holds what are no moments.
     """
-    arrays = read_npz(path)
+    arrays = read_npz(path, "make or fetch it anew, or leave out `real`")
     identity = identity_of(arrays)
     if identity:
         _require_own_extractor(path, identity, extractor)
@@ -50,8 +51,7 @@ def imported_statistics(
         _require_inception(path, extractor)
         _require_resize(path, arrays, extractor, resize)
     gaussian = _gaussian(path, arrays, _count(path, arrays, identity, count), extractor)
-    empty = np.zeros((0, extractor.num_features), np.float32)
-    features = torch.from_numpy(np.asarray(arrays.get("features", empty)))
+    features = _features(path, arrays, extractor)
     return RealStatistics(gaussian, features, f"{path.name} sha256:{sha256(path)[:16]}")
 
 
@@ -105,7 +105,10 @@ def _count(
     path: Path, arrays: Mapping[str, Any], identity: Mapping[str, Any], declared: int | None
 ) -> int:
     """How many images the file was made from, 2 or more."""
-    said = identity.get("count", arrays.get("n"))
+    noted = identity.get("count", arrays.get("n"))
+    said = None if noted is None else np.asarray(noted)
+    if said is not None and (said.shape or not np.issubdtype(said.dtype, np.integer)):
+        raise UserError(f"{path} holds no number of images ({said.dtype}); make it anew")
     if said is not None and declared is not None and int(said) != declared:
         raise UserError(
             f"is {declared}, but {path} was made from {int(said)} images: leave it out",
@@ -117,6 +120,17 @@ def _count(
             f"{path} does not say how many images it was made from: give `real_count`, 2 or more"
         )
     return count
+
+
+def _features(path: Path, arrays: Mapping[str, Any], extractor: FeatureExtractor) -> Tensor:
+    """Features of single images, float32 ``(K, F)``; none where the file has none."""
+    features = np.asarray(arrays.get("features", np.zeros((0, extractor.num_features), np.float32)))
+    if features.dtype != np.float32 or features.shape[1:] != (extractor.num_features,):
+        raise UserError(
+            f"{path} holds features {features.shape} of {features.dtype}, but those of "
+            f"{extractor.name} are float32 (K, {extractor.num_features}); make it anew"
+        )
+    return torch.from_numpy(features)
 
 
 def _gaussian(

@@ -9,14 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from gan_lightning.distributed import on_first
-from gan_lightning.errors import UserError
+from gan_lightning.errors import UserError, one_line
 from gan_lightning.extractors.base import FeatureExtractor
 from gan_lightning.files import whole
 from gan_lightning.scores.extraction import Wanted, extract
@@ -120,7 +119,7 @@ def real_statistics(
 
 
 def _load_cached(path: Path, identity: dict[str, Any]) -> RealStatistics:
-    arrays = read_npz(path)
+    arrays = read_npz(path, "delete it: statistics of a dataset are computed anew")
     if identity_of(arrays) != identity:
         raise UserError(
             f"{path} holds other statistics than its name says (another extractor, dataset or "
@@ -151,8 +150,12 @@ def _save(path: Path, statistics: RealStatistics, identity: dict[str, Any]) -> N
         ) from error
 
 
-def read_npz(path: Path) -> dict[str, Any]:
+def read_npz(path: Path, remedy: str) -> dict[str, Any]:
     """All arrays of a file of statistics.
+
+    Args:
+        path: The file.
+        remedy: What to do with a damaged one.
 
     Raises:
         UserError: If it cannot be read, or has no ``mu`` and ``sigma``.
@@ -160,10 +163,9 @@ def read_npz(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as opened, np.load(opened) as file:
             arrays = dict(file)
-    except (OSError, ValueError, EOFError, BadZipFile, AttributeError) as error:
+    except Exception as error:  # of damaged files zipfile, zlib and numpy raise ten kinds
         raise UserError(
-            f"cannot read the statistics {path} ({error}). If it is damaged, delete it: "
-            "statistics of a dataset are computed anew"
+            f"cannot read the statistics {path} ({one_line(error)}). If it is damaged, {remedy}"
         ) from error
     if not {"mu", "sigma"} <= arrays.keys():
         raise UserError(f"{path} has the keys {sorted(arrays)}, but needs mu and sigma")

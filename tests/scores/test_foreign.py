@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from gan_lightning.errors import UserError
 from gan_lightning.extractors.base import FeatureExtractor
 from gan_lightning.scores.foreign import imported_statistics
-from gan_lightning.scores.statistics import real_statistics
+from gan_lightning.scores.statistics import RealStatistics, real_statistics
 from tests.scores.small import projection
 from tests.scores.test_statistics import CPU, REAL
 
@@ -154,3 +159,70 @@ def test_files_without_moments_are_refused(tmp_path: Path) -> None:
         imported_statistics(tmp_path / "images.npz", 10, inceptionlike())
     with pytest.raises(UserError, match="cannot read"):
         imported_statistics(tmp_path / "absent.npz", 10, inceptionlike())
+
+
+def imported(path: Path, count: int | None) -> RealStatistics | str:
+    """What a file holds, or why it is refused."""
+    try:
+        return imported_statistics(path, count, inceptionlike(), "tf1")
+    except UserError as error:
+        return str(error)
+
+
+ARRAYS = arrays(
+    st.sampled_from([np.dtype(kind) for kind in ("f4", "f8", "i8", "c16", "?", "U3", "M8[s]")]),
+    st.sampled_from([(), (0,), (1,), (12,), (12, 12), (3, 12), (0, 12), (12, 0)]),
+)
+"""Any that an npz holds; those of objects are pickles, which are not read."""
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from(["mu", "sigma", "n", "count", "features", "mode", "fingerprint"]),
+        ARRAYS,
+        min_size=1,
+    ),
+    st.sampled_from([None, 50]),
+    st.booleans(),
+)
+def test_a_file_of_anything_is_statistics_or_refused(
+    held: dict[str, np.ndarray], count: int | None, own: bool
+) -> None:
+    """Whatever is in it: the message names the file."""
+    if own:
+        identity = {"data": "x", "extractor": inceptionlike().fingerprint}
+        said = held.pop("count", np.array(50)).tolist()
+        held["fingerprint"] = np.array(json.dumps(identity | {"count": said}, default=str))
+    with TemporaryDirectory() as folder:
+        path = foreign(Path(folder) / "x.npz", **held)
+        found = imported(path, count)
+    if isinstance(found, str):
+        assert "x.npz" in found
+    else:
+        assert found.gaussian.n >= 2
+        assert found.gaussian.mean.shape == (12,)
+        assert found.features.shape[1:] == (12,)
+        assert torch.isfinite(found.gaussian.covariance).all()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.booleans(), st.integers(0, 10**6), st.integers(0, 255), st.booleans())
+def test_a_damaged_file_reads_the_same_or_is_refused(
+    packed: bool, place: int, byte: int, cut: bool
+) -> None:
+    """A byte that is another, or all the rest lost."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "x.npz"
+        write = np.savez_compressed if packed else np.savez
+        write(path, mu=np.arange(12.0), sigma=np.eye(12), n=np.array(50))
+        content = bytearray(path.read_bytes())
+        place %= len(content)
+        content[place:] = b"" if cut else bytes([byte]) + content[place + 1 :]
+        path.write_bytes(content)
+        found = imported(path, None)
+    if isinstance(found, str):
+        assert "x.npz" in found
+    else:
+        assert found.gaussian.mean.tolist() == [*range(12)]
+        assert torch.equal(found.gaussian.covariance, torch.eye(12, dtype=torch.float64))
