@@ -101,8 +101,8 @@ def _score(images: str, data: ImageData | None, judge: Judge, device: torch.devi
     """Looks for everything that could be wrong, the cheapest first, then scores."""
     source = read_images(Path(images), COLOUR if data is None else data.image_shape[0])
     _require_one_size(images, source, data)
-    judge.check_count(len(source))
     judge.prepare(source.image_shape)
+    judge.check_count(len(source))  # whether there is an inception score, the weights say
     real = judge.imported() if judge.real else _reference(judge, data, device)
     return judge.score(source, real, device, Path(images).name)
 

@@ -88,7 +88,10 @@ class Judge:
         self._check_samples(self.protocol.real_count(available), available)
 
     def check_count(self, available: int) -> None:
-        """Raises `UserError` if there are fewer images than the scores look at."""
+        """Raises `UserError` if there are fewer images than the scores look at.
+
+        The extractor has to be prepared: its weights may say how many classes it has.
+        """
         if available < self.wanted.count:
             raise UserError(
                 f"{available} images are too few: protocol {self.protocol.name} and the metrics "

@@ -19,8 +19,10 @@ from gan_lightning.data import prepare
 from gan_lightning.data.base import Split
 from gan_lightning.data.prepared import Prepared
 from gan_lightning.errors import UserError
+from gan_lightning.extractors.classifier import classifier
 from gan_lightning.extractors.digits import digits
 from gan_lightning.extractors.inception import inception
+from gan_lightning.extractors.train_classifier import train_extractor
 from gan_lightning.scores.evaluate import evaluate
 from gan_lightning.scores.kid import kid
 from gan_lightning.scores.memorization import memorization
@@ -63,6 +65,19 @@ def test_an_npz_file_and_a_folder_of_the_same_images_score_alike(tmp_path: Path)
     assert float(one["digits_fid"]) < 60
     assert (one["fid_real"], one["fid_generated"]) == (1797, 200)
     assert (one["protocol"], one["extractor"]) == ("modified monitor", "digits")
+
+
+def test_a_classifier_of_ones_own_judges(tmp_path: Path) -> None:
+    """How many features and classes it has, only its file says."""
+    own = data(tmp_path)
+    weights = str(tmp_path / "own.safetensors")
+    train_extractor(own, weights, "mine", steps=1, batch_size=4, width=2)
+    path = saved(tmp_path / "images.npz", real_digits(200))
+    result = evaluate(path, own, classifier(weights), PROTOCOL)
+    assert {"mine_fid", "mine_is_mean"} <= result.keys()
+    path = saved(tmp_path / "few.npz", real_digits(199))
+    with pytest.raises(UserError, match="199 images are too few"):
+        evaluate(path, own, classifier(weights), PROTOCOL)
 
 
 def test_the_result_is_written_and_real_statistics_are_kept(tmp_path: Path) -> None:
