@@ -41,6 +41,14 @@ evaluation:
 """
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks tests of whole runs by the fixtures that make them."""
+    for item in items:
+        if {"gan", "tiny"} & {*getattr(item, "fixturenames", ())}:
+            item.add_marker("runs")
+
+
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """One thread, and a command line without the test runner's own options."""

@@ -34,6 +34,8 @@ from tests.conftest import TINY
 from tests.data import formats
 from tests.test_trust import payloads
 
+pytestmark = pytest.mark.runs
+
 
 class Payload:
     """Makes the file ``mark`` when it is unpickled."""

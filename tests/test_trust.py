@@ -23,6 +23,8 @@ from gan_lightning.networks import CNNDiscriminator, CNNGenerator
 from gan_lightning.normalization import bn, bssn, ln, none, wn
 from gan_lightning.optim import GANAdam
 
+pytestmark = pytest.mark.runs
+
 SHAPE = (1, 16, 16)
 SMALL = {
     "generator": {

@@ -12,6 +12,8 @@ from gan_lightning.callbacks.best import BestCheckpoint
 from tests.callbacks import runs
 from tests.conftest import Gan, last, rows
 
+pytestmark = pytest.mark.runs
+
 
 def kept(folder: Path) -> list[str]:
     return sorted(path.name for path in (folder / "checkpoints").iterdir())

@@ -24,12 +24,15 @@ from tests.callbacks import runs
 
 ROOT = Path(__file__).parents[2]
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:.*does not have many workers",
-    "ignore:.*number of training batches",
-    "ignore:.*LeafSpec",  # lightning, of torch
-    "ignore:.*cannot be pickled",
-)
+pytestmark = [
+    pytest.mark.runs,
+    pytest.mark.filterwarnings(
+        "ignore:.*does not have many workers",
+        "ignore:.*number of training batches",
+        "ignore:.*LeafSpec",  # lightning, of torch
+        "ignore:.*cannot be pickled",
+    ),
+]
 
 
 def equal(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:

@@ -39,7 +39,7 @@ COMMANDS = [
     "validate --run=run",
     "predict --run=run --ckpt_path=best --data.num_predict=3",
     f"sample run --out=more --count=20 {IMAGES} {CLASSIFIER} --training=20",
-    f"evaluate run {CLASSIFIER} --protocol=monitor {COUNTS} --protocol.is_splits=2",
+    "test --run=run",
     f"evaluate made/images.npz {IMAGES} {CLASSIFIER} --protocol=monitor {COUNTS}",
     "export run --out=other.safetensors",
     "compare run",
@@ -67,6 +67,16 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for command in MADE:
             cli.main(command.split())
     return folder
+
+
+@pytest.mark.slow
+def test_without_damage_all_ends_well(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(made, tmp_path / "here")
+    monkeypatch.chdir(tmp_path / "here")
+    for command in COMMANDS:
+        assert outcome(command.split()) == (0, ""), command
 
 
 @pytest.mark.slow

@@ -33,6 +33,7 @@ def test_folders_of_one_second_are_different(
     assert len(list((tmp_path / "runs").iterdir())) == 3
 
 
+@pytest.mark.runs
 def test_processes_at_once_claim_folders_of_their_own(tmp_path: Path) -> None:
     """The file system decides, not a look at it before."""
     code = (

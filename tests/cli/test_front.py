@@ -118,6 +118,7 @@ def test_the_package_is_imported_as_far_as_it_is_used() -> None:
         _ = gan_lightning.nothing_like_it
 
 
+@pytest.mark.runs
 @pytest.mark.parametrize(
     "words",
     [

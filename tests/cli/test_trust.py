@@ -15,6 +15,8 @@ from gan_lightning.errors import UserError
 from tests.conftest import TINY, Gan
 from tests.test_trust import MINE, OPTIONS, payloads
 
+pytestmark = pytest.mark.runs
+
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

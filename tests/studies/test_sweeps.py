@@ -15,6 +15,8 @@ from gan_lightning.studies.names import run_name
 from gan_lightning.studies.sweep_file import Sweep, read
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.runs
+
 RUNS = {
     "cifar10_scale": 27 * 5,  # BSSN App. P: scales of SSN x seeds
     "cifar10_bssn_scale": 19 * 5,  # BSSN App. P: scales of BSSN x seeds

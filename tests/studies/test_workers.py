@@ -28,6 +28,8 @@ from gan_lightning.studies.workers import Workers
 from tests.conftest import ROOT, TINY
 from tests.studies import fake
 
+pytestmark = pytest.mark.runs
+
 
 def started(job: object) -> subprocess.Popen[bytes]:
     """A worker with fake runs."""
