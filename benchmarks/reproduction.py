@@ -143,14 +143,14 @@ def _keep(run: Run, target: Path) -> Path:
 
 
 def draw(study: Study) -> None:
-    """Draws a study's figures, in 64 colours to keep the repository small."""
+    """Draws a study's figures, in 256 colours to keep the repository small."""
     with TemporaryDirectory() as folder:
         report([str(study.records)], out=folder, figure=",".join(study.figures))
         for name in study.figures:
             drawn = Path(folder) / f"{name}.png"
             if drawn.exists():
                 study.figure(name).parent.mkdir(exist_ok=True)
-                Image.open(drawn).convert("RGB").quantize(64).save(study.figure(name))
+                Image.open(drawn).convert("RGB").quantize(256).save(study.figure(name))
 
 
 def main() -> None:
