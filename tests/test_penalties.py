@@ -188,6 +188,25 @@ def test_orthonormal_counts_embeddings_and_looks_at_each_discriminator() -> None
     assert penalty(networks[0], *draw()).item() != values[0]
 
 
+def test_orthonormal_looks_a_network_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = []
+    modules = nn.Module.modules
+    monkeypatch.setattr(nn.Module, "modules", lambda m: looks.append(m) or modules(m))  # type: ignore[func-returns-value]
+    penalty, network = orthonormal(), linear()
+    for _ in range(3):
+        penalty(network, *draw())
+    assert looks == [network]
+
+
+def test_orthonormal_is_weighed_by_1_and_in_full_precision_by_default() -> None:
+    network = nn.Sequential(*(nn.Linear(3, 2) for _ in range(3)))
+    expected = sum(not_orthonormal(layer) for layer in network)
+    half = Draw(torch.zeros(1, 3, dtype=torch.bfloat16), torch.zeros(1, 1), torch.empty(0))
+    found = orthonormal()(network, half, half.images)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, expected)
+
+
 def test_orthonormal_stays_in_full_precision_under_autocast() -> None:
     layer = nn.Linear(64, 64)
     initialize_(layer, orthogonal())

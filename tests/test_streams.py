@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan_lightning.streams import stream
+from gan_lightning.errors import UserError
+from gan_lightning.streams import require_seed, stream
 
 numbers = st.integers(0, 2**32 - 1)
 names = st.sampled_from(["latents", "batch", "flips", "epoch", "sample", "evaluation", "mix"])
@@ -61,3 +62,17 @@ def test_a_stream_begins_at_its_own_block_of_2_to_the_128(
     state: Any = stream(seed, "latents", position, rank).bit_generator.state["state"]
     assert state["key"].tolist() == [seed, zlib.crc32(b"latents")]
     assert state["counter"].tolist() == [0, 0, rank, position]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 128, 2**63, 2**64 - 1])
+def test_a_seed_of_64_bits_has_streams(seed: int) -> None:
+    require_seed(seed)
+    assert 0 <= stream(seed, "latents", 0).random() < 1
+
+
+@pytest.mark.parametrize("seed", [-1, 2**64, 2**65 - 1])
+def test_no_other_seed_has(seed: int) -> None:
+    with pytest.raises(UserError, match=rf"^seed {seed} is not allowed: from 0 to 2\^64 - 1$"):
+        require_seed(seed)
+    with pytest.raises(OverflowError):
+        stream(seed, "latents", 0)

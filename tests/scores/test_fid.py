@@ -177,6 +177,33 @@ def test_what_is_no_covariance_gives_an_error_and_no_number(
             frechet_distance(*pair)
 
 
+@pytest.mark.parametrize(
+    ("mean", "variance", "off", "problem"),
+    [
+        (0.0, 1.0, 0.0, None),
+        (0.0, 1.0, 5e-7, None),  # a millionth of the largest element is rounding
+        (0.0, 1.0, 2e-6, "has a covariance that is not symmetric"),
+        (1e3, 0.0, 5e-7, None),  # and so is what float64 loses around a large mean
+        (1e3, 0.0, 2e-6, "has a covariance that is not symmetric"),
+        (1e3, -5e-7, 0.0, None),
+        (
+            1e3,
+            -2e-6,
+            0.0,
+            "has a covariance with negative variances (it is not positive semidefinite)",
+        ),
+        (float("nan"), 1.0, 0.0, "holds NaN or infinite values"),
+    ],
+)
+def test_moments_are_those_of_features_up_to_rounding(
+    mean: float, variance: float, off: float, problem: str | None
+) -> None:
+    covariance = variance * torch.eye(3, dtype=torch.float64)
+    covariance[0, 1] += off
+    gaussian = Gaussian(9, torch.full((3,), mean, dtype=torch.float64), covariance)
+    assert gaussian.problem() == problem
+
+
 def test_images_that_never_vary_have_a_distance_for_all_that() -> None:
     point = Gaussian(9, torch.zeros(4).double(), torch.zeros(4, 4).double())
     spread = Gaussian(9, torch.tensor([3.0, 0, 0, 0]).double(), 2 * torch.eye(4).double())
