@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_lightning.extractors.base import FeatureExtractor
+from gan_lightning.scores.samples import Samples
 from gan_lightning.scores.sources import Images
 
 SHAPE = (1, 8, 8)
@@ -37,3 +38,13 @@ class projection(FeatureExtractor):
         self.seen += len(images)
         out = images.flatten(1).float() @ self.matrix
         return out[:, :12], out[:, 12:]
+
+
+def points(n: int, d: int, seed: int, shift: float = 0.0) -> Tensor:
+    """Normal points ``(n, d)``."""
+    return shift + torch.randn(n, d, generator=torch.Generator().manual_seed(seed))
+
+
+def of_features(x: Tensor) -> Samples:
+    """What scores of features look at."""
+    return Samples(x, torch.zeros(0))
