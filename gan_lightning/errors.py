@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 _NAMED = re.compile(r"`([a-z]\w*(?:\.\w+)*)`")
@@ -95,6 +95,29 @@ def from_argument(argument: str, *refusals: type[Exception]) -> Iterator[None]:
         raise
     except refusals as error:
         raise UserError(f"is refused: {one_line(error)}", argument) from error
+
+
+@contextmanager
+def reading(refusal: Callable[[str], UserError]) -> Iterator[None]:
+    """Where a library reads a file that may be damaged: whatever it raises is the user's to mend.
+
+    Of damaged files zipfile, zlib, pickle, json, safetensors, numpy and torch raise dozens of kinds
+    of errors, as few of them documented; no list of them was ever complete.
+
+    Args:
+        refusal: Makes the error from what the library says, on one line.
+
+    >>> with reading(lambda said: UserError(f"x.npz cannot be read ({said})")):
+    ...     raise EOFError
+    Traceback (most recent call last):
+    gan_lightning.errors.UserError: x.npz cannot be read (EOFError)
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        raise refusal(one_line(error)[:200]) from error
 
 
 def _of_the_command(name: str) -> bool:

@@ -43,9 +43,10 @@ evaluation:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks tests of whole runs by the fixtures that make them."""
+    """Marks tests of whole runs by the fixtures that make them, unless they are slower still."""
     for item in items:
-        if {"gan", "tiny"} & {*getattr(item, "fixturenames", ())}:
+        slower = any(item.get_closest_marker(name) for name in ("slow", "exhaustive", "gpu"))
+        if {"gan", "tiny"} & {*getattr(item, "fixturenames", ())} and not slower:
             item.add_marker("runs")
 
 

@@ -9,6 +9,7 @@ import io
 import json
 import pickle
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -75,7 +76,7 @@ def pickled_array(payload: Payload) -> bytes:
 @pytest.mark.parametrize(
     ("read", "keys"),
     [
-        (read_npz, ("mu", "sigma", "n", "fingerprint")),
+        (partial(read_npz, remedy="make it anew"), ("mu", "sigma", "n", "fingerprint")),
         (lambda path: read_images(path, 1), ("images", "labels")),
         (lambda path: read_images(path, 1), ("arr_0", "arr_1")),
     ],

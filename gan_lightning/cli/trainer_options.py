@@ -53,6 +53,8 @@ def blamed(refusal: str, options: Mapping[str, Any]) -> str:
     '--trainer.max_time 1'
     >>> blamed("For the 'profiler' parameter: simple", {"profiler": "x", "devices": "auto"})
     '--trainer.profiler x'
+    >>> blamed("found 'Timer' in callbacks", {"callbacks": [object()]})
+    '--trainer.callbacks [object]'
     >>> blamed("No", {"profiler": "x", "devices": "auto"})
     '--trainer'
     """
@@ -67,7 +69,11 @@ def blamed(refusal: str, options: Mapping[str, Any]) -> str:
 
 
 def _shown(value: object) -> str:
-    return str(getattr(value, "class_path", value))
+    """As it was typed, or nearly; of an object, its class."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_shown, value))}]"
+    plain = value is None or isinstance(value, str | int | float | dict)
+    return str(getattr(value, "class_path", value if plain else type(value).__name__))
 
 
 def _always(*allowed: object) -> Callable[[str], Refusal]:

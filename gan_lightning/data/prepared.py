@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gan_lightning.errors import UserError
+from gan_lightning.errors import UserError, reading
 from gan_lightning.files import sha256
 
 IMAGES, LABELS, STATES, MANIFEST = "images.npy", "labels.npy", "states.npy", "manifest.json"
@@ -78,7 +78,7 @@ class Manifest:
             UserError: When it is unreadable.
         """
         path = folder / MANIFEST
-        try:
+        with reading(lambda s: refusal(path, f"is not a manifest of prepared images ({s})")):
             values: dict[str, Any] = json.loads(path.read_text())
             values["shape"] = tuple(values["shape"])
             names = values.get("class_names")
@@ -86,8 +86,6 @@ class Manifest:
             manifest = cls(**values)
             manifest._require_kinds()
             return manifest
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise refusal(path, f"is not a manifest of prepared images ({error})") from error
 
 
 def refusal(path: Path, problem: str) -> UserError:
@@ -210,13 +208,11 @@ def mapped(path: Path, manifest: Manifest) -> NDArray[np.uint8]:
     Raises:
         UserError: When it is not what the manifest says.
     """
-    try:
+    with reading(lambda said: refusal(path, f"is not a numpy array that can be read ({said})")):
         size = path.stat().st_size
         if size != manifest.bytes:
             raise refusal(path, f"has {size:,} bytes, its manifest says {manifest.bytes:,}")
         images: NDArray[np.uint8] = np.lib.format.open_memmap(path, mode="r")
-    except (OSError, EOFError, ValueError) as error:
-        raise refusal(path, f"is not a numpy array that can be read ({error})") from error
     if images.shape != manifest.shape or images.dtype != np.uint8:
         found = f"{images.dtype} {images.shape}"
         raise refusal(path, f"holds {found}, its manifest says uint8 {manifest.shape}")
@@ -227,12 +223,10 @@ def _labels(folder: Path, manifest: Manifest) -> NDArray[np.int64] | None:
     if manifest.labels_sha256 is None:
         return None
     path = folder / LABELS
-    try:
+    with reading(lambda said: refusal(path, f"cannot be read ({said})")):
         if sha256(path) != manifest.labels_sha256:
             raise refusal(path, "does not match its manifest")
         labels: NDArray[np.int64] = np.load(path)
-    except (OSError, ValueError) as error:
-        raise refusal(path, f"cannot be read ({error})") from error
     if labels.shape != manifest.shape[:1]:
         raise refusal(path, "does not match its manifest")
     return labels

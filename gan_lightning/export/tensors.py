@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from gan_lightning.checkpoints.loading import UNSAID
-from gan_lightning.errors import UserError, one_line
+from gan_lightning.errors import UserError, reading
 from gan_lightning.export.folding import described
 from gan_lightning.gan import GAN
 from gan_lightning.networks import CNNGenerator, Generator
@@ -103,15 +102,14 @@ def read_generator(content: bytes, path: str, packages: Iterable[str] = ()) -> G
     about = _metadata(content)
     if about.get("format") != FORMAT:
         raise UserError(f"{path} is no generator of gan_lightning; make one with gan export")
-    try:
+    mistake = f"{path} does not hold the generator that it describes"
+    with reading(lambda said: UserError(f"{mistake}: {said}")):
         spec = {"class_path": about["class_path"], "init_args": json.loads(about["init_args"])}
-        generator = _built(spec, packages)
+        try:
+            generator = _built(spec, packages)
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from error
         generator.load_state_dict(load(content))
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error
-    except (KeyError, ValueError, TypeError, RuntimeError, SafetensorError) as error:
-        mistake = f"{path} does not hold the generator that it describes: {one_line(error)[:200]}"
-        raise UserError(mistake) from error
     return generator.eval().requires_grad_(False)
 
 

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gan_lightning.errors import UserError
+from gan_lightning.errors import UserError, reading
 from gan_lightning.extractors.base import FeatureExtractor, fingerprint, require_shape
 from gan_lightning.files import write_whole
 
@@ -111,16 +111,13 @@ class classifier(FeatureExtractor):
         super().prepare()
 
     def _read(self, width: int) -> ResidualClassifier:
-        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         with torch.device("meta"):  # draws no random numbers
             network = ResidualClassifier(self.image_shape, self.num_classes, width)
-        try:
+        with reading(lambda said: _damaged(self.weights, said)):
             state = load_file(self.weights)
             network.load_state_dict(state, assign=True)
-        except (OSError, SafetensorError, RuntimeError) as error:
-            raise _damaged(self.weights, str(error)) from error
         if fingerprint(self.name, state) != self.saved_fingerprint:
             raise _damaged(self.weights, "their fingerprint is not the one they were saved with")
         return network
@@ -185,7 +182,7 @@ def _facts(path: Path) -> Mapping[str, Any]:
     Raises:
         UserError: If there is no such file, or it is no classifier's.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     if not path.is_file():
         raise UserError(
@@ -193,11 +190,8 @@ def _facts(path: Path) -> Mapping[str, Any]:
             "extractor",
             "weights",
         )
-    try:
-        with safe_open(path, framework="pt") as file:
-            facts: dict[str, Any] = json.loads((file.metadata() or {}).get("classifier", "{}"))
-    except (OSError, SafetensorError, ValueError) as error:
-        raise _damaged(path, str(error)) from error
+    with reading(lambda said: _damaged(path, said)), safe_open(path, framework="pt") as file:
+        facts: dict[str, Any] = json.loads((file.metadata() or {}).get("classifier", "{}"))
     if not isinstance(facts, dict) or not set(facts) >= _FIELDS:
         raise _damaged(path, "it was not written by `gan extractor`")
     sides = facts["image_shape"]

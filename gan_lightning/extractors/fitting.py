@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 from tqdm import tqdm
 
-from gan_lightning.errors import UserError
+from gan_lightning.errors import UserError, reading
 from gan_lightning.extractors.classifier import ResidualClassifier
 from gan_lightning.files import whole
 from gan_lightning.streams import stream
@@ -182,16 +181,15 @@ class _Progress:
         """
         if not self.path.exists():
             return 0
-        try:
+        with reading(
+            lambda said: UserError(f"{self.path} is damaged ({said}): delete it, to start anew")
+        ):
             saved = torch.load(self.path, map_location="cpu", weights_only=True)
-            same = saved["identity"] == self.identity
-        except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, KeyError) as error:
-            raise UserError(f"{self.path} is damaged: delete it, to start anew") from error
-        if not same:
-            raise UserError(
-                f"{self.path} is of a training that was interrupted, with other options or images: "
-                "repeat those, or delete it to start anew"
-            )
-        for name, part in self.parts.items():
-            part.load_state_dict(saved[name])
-        return int(saved["step"])
+            if saved["identity"] != self.identity:
+                raise UserError(
+                    f"{self.path} is of a training that was interrupted, with other options or "
+                    "images: repeat those, or delete it to start anew"
+                )
+            for name, part in self.parts.items():
+                part.load_state_dict(saved[name])
+            return int(saved["step"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gan_lightning.errors import UserError
+from gan_lightning.errors import UserError, reading
 
 _TIMEOUT = 30  # seconds without an answer
 
@@ -47,11 +46,10 @@ def tensors(path: Path, remedy: str) -> Mapping[str, Tensor]:
     Raises:
         UserError: If it cannot be read, or holds anything but tensors by name.
     """
-    try:
+    with reading(
+        lambda said: UserError(f"{path} holds no weights that can be read: {said}. {remedy}")
+    ):
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
-        reason = str(error).split("\n", 1)[0]
-        raise UserError(f"{path} holds no weights that can be read: {reason}. {remedy}") from error
     if not isinstance(state, dict) or not all(isinstance(t, Tensor) for t in state.values()):
         raise UserError(f"{path} does not hold tensors by name. {remedy}")
     return state

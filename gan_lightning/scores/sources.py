@@ -5,14 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gan_lightning.errors import UserError
+from gan_lightning.errors import UserError, reading
 from gan_lightning.image_files import SUFFIXES, BadImage, image_files, read
 from gan_lightning.streams import stream
 
@@ -167,12 +166,13 @@ class Npz:
         Raises:
             UserError: If the file cannot be read, has no images, or they are not uint8 NHWC.
         """
-        try:
-            with path.open("rb") as opened, np.load(opened) as file:
-                keys = sorted(file)
-                arrays = {key: file[key] for key in (*cls.IMAGES, *cls.LABELS) if key in file}
-        except (OSError, ValueError, EOFError, BadZipFile, AttributeError) as error:
-            raise UserError(f"cannot read {path} as an npz file: {error}") from error
+
+        def refusal(said: str) -> UserError:
+            return UserError(f"cannot read {path} as an npz file: {said}")
+
+        with reading(refusal), path.open("rb") as opened, np.load(opened) as file:
+            keys = sorted(file)
+            arrays = {key: file[key] for key in (*cls.IMAGES, *cls.LABELS) if key in file}
         key = next((key for key in cls.IMAGES if key in arrays), None)
         if key is None:
             raise UserError(f"{path} has the keys {keys}, but it must have {cls.KEYS}")

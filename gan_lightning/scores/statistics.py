@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from gan_lightning.distributed import on_first
-from gan_lightning.errors import UserError, one_line
+from gan_lightning.errors import UserError, reading
 from gan_lightning.extractors.base import FeatureExtractor
 from gan_lightning.files import whole
 from gan_lightning.scores.extraction import Wanted, extract
@@ -160,13 +160,12 @@ def read_npz(path: Path, remedy: str) -> dict[str, Any]:
     Raises:
         UserError: If it cannot be read, or has no ``mu`` and ``sigma``.
     """
-    try:
-        with path.open("rb") as opened, np.load(opened) as file:
-            arrays = dict(file)
-    except Exception as error:  # of damaged files zipfile, zlib and numpy raise ten kinds
-        raise UserError(
-            f"cannot read the statistics {path} ({one_line(error)}). If it is damaged, {remedy}"
-        ) from error
+
+    def refusal(said: str) -> UserError:
+        return UserError(f"cannot read the statistics {path} ({said}). If damaged, {remedy}")
+
+    with reading(refusal), path.open("rb") as opened, np.load(opened) as file:
+        arrays = dict(file)
     if not {"mu", "sigma"} <= arrays.keys():
         raise UserError(f"{path} has the keys {sorted(arrays)}, but needs mu and sigma")
     return arrays
