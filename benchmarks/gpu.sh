@@ -30,7 +30,7 @@ within() { # stops a command in time, as a scheduler would; its progress is kept
 checks() { # the benchmarks are made whatever the tests say
   local failed= look=${TOY:+--collect-only} # a toy has no GPU to test on
   pytest -n 0 -q -m gpu $look 2>&1 | tee "$WORK/pytest.txt" || failed=1
-  python -m benchmarks.step ${TOY:+--rounds 1}
+  python -m benchmarks.step ${TOY:+--rounds 2}
   [ -n "$TOY" ] || python -m benchmarks.metrics
   cp -r benchmarks/results "$WORK/"
   [ -z "$failed" ]

@@ -159,3 +159,11 @@ def test_what_is_drawn_has_the_type_of_the_images(dtype: torch.dtype) -> None:
     assert own.latents.shape == (6, LATENT)
     assert own.labels[0].shape == (6,)
     assert draws.views[0].dtype == own.views[0].dtype == torch.float32  # see DiffAugment
+
+
+def test_the_tensors_of_a_draw_are_all_of_them_once() -> None:
+    seven = [torch.full((1,), float(k)) for k in range(7)]
+    images, latents, mix, *others = seven
+    found = Draw(images, latents, mix, *((tensor,) for tensor in others)).tensors()
+    assert [int(tensor) for tensor in found] == [*range(7)]
+    assert Draw(images, latents, mix).tensors() == (images, latents, mix)
