@@ -108,6 +108,7 @@ class Drawn(Nothing):
         """Draws once for all iterations."""
         super().on_train_start()
         draws = self._loop.drawing.draws(0, torch.zeros(64, 3, 32, 32), None)
+        # Ignored below: it has the two methods that are called.
         self._loop.drawing = _Fixed(draws)  # type: ignore[assignment]
 
 

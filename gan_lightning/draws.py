@@ -54,6 +54,7 @@ class Draw(NamedTuple):
 
     def each(self) -> list[Draw]:
         """The draws of several updates, one by one."""
+        # Ignored below: mypy knows no default of a lambda.
         return [self.map(lambda t, k=k: t[k]) for k in range(len(self.images))]  # type: ignore[misc]
 
 

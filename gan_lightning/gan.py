@@ -240,6 +240,7 @@ class GAN(LightningModule):
     def on_train_start(self) -> None:
         """Looks up all that stays the same while training."""
         self._loop = Loop(self)
+        # Ignored below: Lightning sets it late.
         self._log_interval: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         validation.require_whole_steps(self.trainer, self.iterations_per_batch)
 

@@ -258,6 +258,7 @@ class auxiliary(Objective, nn.Module):
             return "without a class head, which AuxiliaryCNNDiscriminator has"
         return self.over.lacks(output.logits)
 
+    # Ignored below: this objective judges classes, too.
     def discriminator(self, real: Judgement, fake: Judgement) -> Tensor:  # type: ignore[override]
         """The other objective's, plus the cross-entropy of real images."""
         loss = self.over.discriminator(real.logits, fake.logits)

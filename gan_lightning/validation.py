@@ -56,4 +56,5 @@ def _interval(trainer: Trainer) -> int | None:
     """Generator updates between two validations; None where something else than them is counted."""
     interval = trainer.val_check_interval
     counted = isinstance(interval, int) and trainer.check_val_every_n_epoch is None
+    # Ignored below: Lightning sets it late.
     return int(interval) if counted and not trainer.fast_dev_run else None  # type: ignore[attr-defined]

@@ -266,3 +266,18 @@ def test_only_the_command_line_knows_how_options_are_spelled() -> None:
     for path in PACKAGE.rglob("*.py"):
         if path.parent.name != "cli" and path != PACKAGE / "studies" / "commands.py":  # writes them
             assert not options_named(path.read_text()), path
+
+
+def test_every_exception_from_the_rules_says_why() -> None:
+    """Behind it, or in a comment above."""
+    unsaid = []
+    for path in (
+        p for room in ("gan_lightning", "benchmarks") for p in (ROOT / room).rglob("*.py")
+    ):
+        above = ""
+        for line in path.read_text().split("\n"):
+            bare = re.search(r"# (type: ignore\[[^]]*\]|noqa: [A-Z0-9, ]+) *$", line)
+            if bare and not above.strip().startswith("#"):
+                unsaid.append(f"{path.relative_to(ROOT)}: {line.strip()}")
+            above = line
+    assert not unsaid

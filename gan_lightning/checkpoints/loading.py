@@ -130,6 +130,7 @@ def load(
     return module.to(next(iter(checkpoint["state_dict"].values())).device)
 
 
+# Ignored below: whatever torch.load takes.
 def _read(path: str | Path, map_location: Any) -> dict[str, Any]:  # noqa: ANN401
     """Reads tensors and plain values; a pickle that would make anything else is refused."""
     if map_location is None and not torch.cuda.is_available():

@@ -55,10 +55,12 @@ _NO_CHOICE = ("Generator", "SpectralNorm", "Unit", "Followed", "LayerNorm", "Gai
 class ConfigFile(ActionConfigFile):
     """A config whose mistakes name the file, and which says nothing twice."""
 
+    # Ignored below: as argparse's.
     def __call__(self, parser: Any, cfg: Any, values: Any, *args: Any) -> None:  # noqa: ANN401
         """Reads it."""
         _require_plain_yaml(str(values))
         try:
+            # Ignored below: jsonargparse does not type it.
             super().__call__(parser, cfg, values, *args)  # type: ignore[no-untyped-call]
             _require_known(parser, cfg)
         except Exception as error:

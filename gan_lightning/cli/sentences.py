@@ -30,6 +30,7 @@ def in_one_sentence(parser: jsonargparse.ArgumentParser, message: str) -> UserEr
         r"(?:Key|Option) '([^']+)' is not accepted|accept option '([^']+)'", message
     )
     if unrecognized or (unknown and not _KEY.match(message)):
+        # Ignored below: one of them matched.
         names = (unrecognized or unknown).groups()  # type: ignore[union-attr]
         return _unknown(parser, next(filter(None, names)))
     needed = re.search(r'"([\w.]+)" is required|are required: ([\w., ]+)', message)

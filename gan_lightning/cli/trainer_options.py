@@ -88,7 +88,7 @@ def _always(*allowed: object) -> Callable[[str], Refusal]:
 def _whole(least: int, what: str, none: bool = False, most: float = math.inf) -> Refusal:
     """An integer, at least so large."""
 
-    def refusal(value: Any) -> str | None:  # noqa: ANN401
+    def refusal(value: Any) -> str | None:  # noqa: ANN401  (whatever a user typed)
         if none and value is None:
             return None
         right = isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
@@ -97,7 +97,7 @@ def _whole(least: int, what: str, none: bool = False, most: float = math.inf) ->
     return refusal
 
 
-def _strategy(value: Any) -> str | None:  # noqa: ANN401
+def _strategy(value: Any) -> str | None:  # noqa: ANN401  (whatever a user typed)
     name = getattr(value, "class_path", value)
     if str(name).rsplit(".", 1)[-1] in ("auto", "ddp", "DDPStrategy", "SingleDeviceStrategy"):
         return None
@@ -107,7 +107,7 @@ def _strategy(value: Any) -> str | None:  # noqa: ANN401
     )
 
 
-def _devices(value: Any) -> str | None:  # noqa: ANN401
+def _devices(value: Any) -> str | None:  # noqa: ANN401  (whatever a user typed)
     wrong = "is not allowed: give a number of devices >= 1, -1 or auto for all, or a list like [0]"
     if isinstance(value, list):
         return None if value and all(isinstance(k, int) and k >= 0 for k in value) else wrong
@@ -121,13 +121,13 @@ def _devices(value: Any) -> str | None:  # noqa: ANN401
     return None if text == "auto" or (numbers and text != "0") else wrong
 
 
-def _limit(value: Any) -> str | None:  # noqa: ANN401
+def _limit(value: Any) -> str | None:  # noqa: ANN401  (whatever a user typed)
     if value is None or (isinstance(value, int) and value >= 0) or value in (0.0, 1.0):
         return None
     return "is not allowed: 0 leaves it out, 1.0 keeps it; a fraction of one event is nothing"
 
 
-def _gradient_clip(value: Any) -> str | None:  # noqa: ANN401
+def _gradient_clip(value: Any) -> str | None:  # noqa: ANN401  (whatever a user typed)
     if value is None or value == 0:
         return None
     return (

@@ -33,6 +33,7 @@ class AuxiliaryCNNDiscriminator(CNNDiscriminator):
         nn.init.normal_(self.classify.weight, std=INIT_STD)
         nn.init.zeros_(self.classify.bias)
 
+    # Ignored below: it judges classes, too.
     def forward(self, images: Tensor, labels: Tensor) -> Judgement:  # type: ignore[override]
         """Logits and cross-entropies, ``(N, C, H, W), (N,) -> (N, 1), (N,)``."""
         features: Tensor = self.features(images)

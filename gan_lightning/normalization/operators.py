@@ -106,6 +106,7 @@ class Convolution(Operator):
                 "norm sn_conv takes layers with numeric zero padding, got padding="
                 f"{layer.padding!r}, padding_mode={layer.padding_mode!r}; use sn instead"
             )
+        # Ignored below: the probe notes it on the layer.
         shapes: tuple[tuple[int, ...], ...] = layer.input_shapes  # type: ignore[assignment]
         if len(shapes) != 1:
             raise UserError(

@@ -64,6 +64,7 @@ class bn(OutputNormalization):
             kinds = {3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d}
             return kinds[layer.weight.ndim](layer.out_channels, EPS, MOMENTUM, affine=False)
         assert isinstance(layer, nn.Linear)
+        # Ignored below: the probe notes it on the layer.
         shapes: tuple[tuple[int, ...], ...] = layer.input_shapes  # type: ignore[assignment]
         if any(len(shape) != 1 for shape in shapes):
             raise UserError(

@@ -49,6 +49,7 @@ def probe(network: nn.Module, inputs: Sequence[Tensor], kinds: tuple[type[nn.Mod
             module.training = training
     for layer in layers:
         layer.input_shapes = tuple(shapes[layer])  # type: ignore[assignment]  # plain attributes
+        # Ignored below: a note, and no module.
         layer.is_output = bool(shapes[layer]) and layer not in inner  # type: ignore[assignment]
 
 

@@ -138,6 +138,7 @@ def shared_weights(network: nn.Module) -> list[tuple[SharedWeight, Tensor]]:
 def parameter_of(layer: nn.Module) -> Tensor:
     """The parameter that a layer's weight is, or is a function of."""
     parametrized = is_parametrized(layer, "weight")
+    # Ignored below: a ModuleDict where it is parametrized.
     own: Any = layer.parametrizations.weight if parametrized else layer  # type: ignore[union-attr]
     weight: Tensor = own.original if parametrized else own.weight
     return weight

@@ -169,7 +169,7 @@ def _plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def _line(axes: Any, curve: Curve) -> None:  # noqa: ANN401
+def _line(axes: Any, curve: Curve) -> None:  # noqa: ANN401  (matplotlib's, imported late)
     shared: dict[str, Any] = {
         "color": COLORS[curve.color % len(COLORS)],
         "label": _plain(curve.label),
@@ -193,6 +193,7 @@ def _line(axes: Any, curve: Curve) -> None:  # noqa: ANN401
             axes.fill_between(curve.x, curve.low, curve.high, **band)
 
 
+# Ignored below: matplotlib's, imported late.
 def _bars(axes: Any, curve: Curve, panel: Panel) -> None:  # noqa: ANN401
     place, count = panel.curves.index(curve), len(panel.curves)
     width = 0.8 / count

@@ -56,6 +56,7 @@ def _places(argument: str) -> Iterator[Path]:
     if path.is_file():
         raise UserError(f"{argument} is a file; give the folder of a run, or one that holds runs")
     magic = glob.has_magic(argument)
+    # Ignored below: Path.glob takes no absolute pattern.
     matches = sorted(glob.glob(str(path), recursive=True)) if magic else []  # noqa: PTH207
     if not matches:
         raise UserError(f"{argument}: there is no such folder, nor one that matches")

@@ -207,6 +207,7 @@ def _sources(lines: Sequence[Line]) -> dict[str, int]:
 
 
 def _states(outcomes: Sequence[object]) -> str:
+    # Ignored below: those with an ending.
     paths = [f"{o.path} ({o.ending})" for o in outcomes[:3]]  # type: ignore[attr-defined]
     return "; ".join(paths) + (" and more" if len(outcomes) > 3 else "")
 

@@ -48,7 +48,7 @@ def checkpoint_step(path: str | Path) -> int:
 class _PlainValues(pickle.Unpickler):
     """Reads containers and numbers; whatever else there is becomes nothing."""
 
-    def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401
+    def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401  (as pickle's)
         return OrderedDict if (module, name) == ("collections", "OrderedDict") else _Nothing
 
     def persistent_load(self, pid: object) -> object:
