@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from gan_lightning.cli import front
 from gan_lightning.cli.words import refuse_empty
@@ -51,13 +53,34 @@ def _do(arguments: Sequence[str], in_process: bool) -> None:
         return
     refuse_empty(arguments)
     if arguments[0] in LIGHT:
-        from gan_lightning.cli.light import run_command
+        with _ended_at_once(in_process):
+            from gan_lightning.cli.light import run_command
 
         run_command(arguments[0], arguments[1:])
         return
-    from gan_lightning.cli.running import execute  # torch and all the rest
+    with _ended_at_once(in_process):
+        from gan_lightning.cli.running import execute  # torch and all the rest
 
     execute(arguments, in_process=in_process)
+
+
+@contextmanager
+def _ended_at_once(in_process: bool) -> Iterator[None]:
+    """Lets Ctrl-C end the process instead of raising an exception in whatever is imported.
+
+    Libraries catch exceptions when they look for what they can do without. One of Ctrl-C's that
+    comes just then is lost, or leaves modules half imported: numpy calls itself until Python's
+    stack is full. As long as there are only imports, there is nothing to clean up either.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if in_process or before is not signal.default_int_handler:  # ignored, as behind `nohup ... &`
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _unread() -> bool:

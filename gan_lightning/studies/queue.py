@@ -2,7 +2,7 @@
 
 Every run is put into the queue before any starts: one of a grid with its values, one of a random or
 bayes sweep to be drawn when it starts. Taking a run from the queue is one transaction of the
-database, so no two workers take the same.
+database, so no two workers take the same: of SQLite too, see `_in_turn`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ import optuna
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import Engine, event
+from sqlalchemy.exc import IntegrityError
 
 from gan_lightning.errors import UserError, one_line
 from gan_lightning.studies.folders import is_free
@@ -30,6 +32,9 @@ from gan_lightning.studies.sweep_file import Sweep, Values
 
 BEAT, GRACE = 15, 120
 """Seconds between two signs of life of a run, and after how many without one its worker is dead."""
+
+SQLITE = {"timeout": 60, "isolation_level": None}
+"""Of its connections: seconds to wait for their turn; and no transaction that begins of itself."""
 
 SLOT, WORKER, RUN = "slot", "worker", "run"
 OUTCOME, REASON, METRIC = "outcome", "reason", "metric"
@@ -46,36 +51,65 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def opened(sweep: Sweep, storage: str) -> optuna.Study:
+def opened(sweep: Sweep, storage: str, attempts: int = 10) -> optuna.Study:
     """The study of a sweep file; it is made where there is none.
 
     Args:
         sweep: Studies of different commands or parameters are different.
         storage: Optuna's URL of a database.
+        attempts: How often it is tried, a second apart, while others make the same study.
 
     Raises:
         UserError: There is no such database.
     """
-    arguments = {"connect_args": {"timeout": 60}} if storage.startswith("sqlite") else {}
     try:
         with quiet():
-            database = RDBStorage(
-                storage,
-                engine_kwargs=arguments,
-                heartbeat_interval=BEAT,
-                grace_period=GRACE,
-                heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(),
-            )
             return optuna.create_study(
-                storage=database,
+                storage=_database(storage),
                 study_name=study_name(sweep),
                 direction=sweep.goal,
                 load_if_exists=True,
             )
     except Exception as error:  # SQLAlchemy's and the drivers' own, of many kinds
+        if attempts > 1 and _is_made_elsewhere(error):
+            time.sleep(1)
+            return opened(sweep, storage, attempts - 1)
         raise UserError(
             f"{_without_password(storage)} is refused: {one_line(error)}", "storage"
         ) from error
+
+
+def _database(storage: str) -> RDBStorage:
+    is_sqlite = storage.startswith("sqlite")
+    database = RDBStorage(
+        storage,
+        engine_kwargs={"connect_args": SQLITE} if is_sqlite else {},
+        heartbeat_interval=BEAT,
+        grace_period=GRACE,
+        heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(),
+    )
+    if is_sqlite:
+        _in_turn(database.engine)
+    return database
+
+
+def _is_made_elsewhere(error: Exception) -> bool:
+    """Whether another process makes the database's tables or the study at this moment.
+
+    The jobs of a cluster's array begin together, and each finds the database empty.
+    """
+    return isinstance(error, IntegrityError) or "already exists" in str(error)
+
+
+def _in_turn(engine: Engine) -> None:
+    """Makes every transaction take SQLite's one lock when it begins, and wait for its turn.
+
+    Optuna looks whether a run still waits and then marks it as taken, and relies on the row's lock
+    (``SELECT ... FOR UPDATE``) in between. SQLite has no such locks, and Python's driver begins a
+    transaction no sooner than it writes: two workers that look at the same moment take the same
+    run. (SQLAlchemy's documentation of its SQLite dialect, on transactions with pysqlite.)
+    """
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
 
 
 def _without_password(storage: str) -> str:

@@ -22,6 +22,36 @@ def processor_seconds(process: subprocess.Popen[str]) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+INTERRUPTED_IMPORT = """
+import os, signal, sys
+
+class CatchesEverything:  # a library that looks for what it can do without
+    def find_spec(self, name, path=None, target=None):
+        if name in ("torch", "numpy"):
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except BaseException:
+                pass
+            os._exit(7)  # it lives
+
+sys.meta_path.insert(0, CatchesEverything())
+signal.signal(signal.SIGINT, getattr(signal, sys.argv.pop(1)))
+from gan_lightning.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("command", ["fit", "prepare", "compare"])
+@pytest.mark.parametrize(
+    ("handler", "ends"), [("default_int_handler", -signal.SIGINT), ("SIG_IGN", 7)]
+)
+def test_no_import_can_catch_ctrl_c(command: str, handler: str, ends: int, tmp_path: Path) -> None:
+    """It ends the process, unless the process was started to ignore it (``nohup gan ... &``)."""
+    program = [sys.executable, "-c", INTERRUPTED_IMPORT, handler, command, str(tmp_path)]
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (ends, "", "")
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not STARTED, reason="processor time of a process is read from /proc")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -10,9 +10,10 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import optuna
 import pytest
@@ -29,6 +30,7 @@ from tests.conftest import ROOT, TINY
 from tests.studies import fake
 
 pytestmark = pytest.mark.runs
+T = TypeVar("T")
 
 
 def started(job: object) -> subprocess.Popen[bytes]:
@@ -147,12 +149,17 @@ def test_a_storage_that_is_none_is_refused_without_its_password() -> None:
     assert "secret" not in str(caught.value)
 
 
-def until(condition: object, patience: float = 60.0) -> None:
-    """Waits for what is to happen."""
+def until(condition: Callable[[], T], patience: float = 60.0) -> T:
+    """Waits for what is to happen, and says what it was.
+
+    What is true now need not be a moment later: a process has no command line while it becomes
+    another one.
+    """
     end = time.monotonic() + patience
-    while not condition():  # type: ignore[operator]
+    while not (found := condition()):
         assert time.monotonic() < end
         time.sleep(0.1)
+    return found
 
 
 def running(words: str) -> list[int]:
@@ -218,8 +225,7 @@ def test_a_study_survives_kills_of_everything(tmp_path: Path) -> None:
     assert any(0 < step < 600 for step in half.values())
 
     again = subprocess.Popen(command(tmp_path), cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    until(lambda: running(f"--run={out}"), 300)
-    os.kill(running(f"--run={out}")[-1], signal.SIGKILL)
+    os.kill(until(lambda: running(f"--run={out}"), 300)[-1], signal.SIGKILL)
     until(lambda: any(is_complete(run) for run in out.iterdir()), 300)
     of_worker = [p for p in running("gan_lightning.studies.worker") if parent(p) == again.pid]
     if of_worker:
