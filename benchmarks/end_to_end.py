@@ -14,10 +14,11 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
-from gan_lightning.callbacks import Checkpoints
+from gan_lightning.callbacks import Checkpoints, Progress
 from gan_lightning.data import digits
 from gan_lightning.data.base import Split
 from gan_lightning.data.prepared import Prepared
+from gan_lightning.defaults import trainer_defaults
 from gan_lightning.draws import Draw
 from gan_lightning.gan import GAN
 from gan_lightning.losses import hinge
@@ -58,20 +59,16 @@ def fitted(model: LightningModule, batch: int, steps: int) -> float:
     """Seconds of one iteration inside ``gan fit``, as its command line sets it up."""
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
-        trainer = Trainer(
+        settings = trainer_defaults(
             accelerator="cpu",
             max_steps=steps,
-            max_epochs=-1,
-            callbacks=[clock, Checkpoints(every_n_steps=0)],
+            callbacks=[clock, Checkpoints(every_n_steps=0), Progress()],
             logger=MetricsCSV(Path(folder)),
             log_every_n_steps=min(50, steps),
-            enable_progress_bar=True,
-            enable_model_summary=False,
-            use_distributed_sampler=False,
-            check_val_every_n_epoch=None,
             limit_val_batches=0,
             default_root_dir=folder,
         )
+        trainer = Trainer(**settings)
         trainer.fit(model, datamodule=noise(batch_size=batch))
     return clock.median()
 

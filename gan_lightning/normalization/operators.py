@@ -3,7 +3,7 @@
 A convolution kernel W is turned into a matrix in several ways (BSSN sections 2 and 5.1): unfolded
 along its output or its input channels, or as the convolution itself acting on images of a given
 size. An operator A(W) is linear in W, so the estimate ``u^T A(W) v`` has the constant gradient
-``d/dW u^T A(W) v``, which `add_gradient_` adds to a tensor in place.
+``d/dW u^T A(W) v``, which `add_gradient` adds to a tensor.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Operator(ABC):
         """A(W)^T u, written to ``out`` if that is given."""
 
     @abstractmethod
-    def add_gradient_(self, out: Tensor, u: Tensor, v: Tensor, factor: float) -> None:
-        """Adds ``factor * d(u^T A(W) v)/dW`` to ``out``: of W's shape, dense in OHWI order."""
+    def add_gradient(self, to: Tensor, u: Tensor, v: Tensor, factor: float) -> Tensor:
+        """Returns ``to + factor * d(u^T A(W) v)/dW``, a new tensor; of W's shape, as ``to`` is."""
 
     @abstractmethod
     def left(self, weight: Tensor) -> Tensor:
@@ -66,9 +66,14 @@ class Unfolding(Operator):
         """Transposed matrix times vector."""
         return torch.mv(self.matrix(weight).t(), u, out=out)
 
-    def add_gradient_(self, out: Tensor, u: Tensor, v: Tensor, factor: float) -> None:
+    def add_gradient(self, to: Tensor, u: Tensor, v: Tensor, factor: float) -> Tensor:
         """Adds the outer product u v^T, folded back into the kernel's shape."""
-        self.matrix(out).addr_(u, v, alpha=factor)
+        rows = to.movedim(1, -1)  # (O, I, kh, kw) -> (O, kh, kw, I)
+        if self.axis == 0:
+            matrix, left, right = rows.reshape(len(rows), -1), u, v
+        else:  # the transposed matrix is the one whose memory is in order
+            matrix, left, right = rows.reshape(-1, rows.shape[-1]), v, u
+        return torch.addr(matrix, left, right, alpha=factor).view(rows.shape).movedim(-1, 1)
 
     def left(self, weight: Tensor) -> Tensor:
         """Gaussian, one entry a row."""
@@ -158,10 +163,10 @@ class Convolution(Operator):
         result = (self._convolve if self.transposed else self._convolve_transposed)(weight, u)
         return result if out is None else out.copy_(result)
 
-    def add_gradient_(self, out: Tensor, u: Tensor, v: Tensor, factor: float) -> None:
+    def add_gradient(self, to: Tensor, u: Tensor, v: Tensor, factor: float) -> Tensor:
         """Adds the kernel gradient of <u, conv(v)>."""
         wide, narrow = (u, v) if self.transposed else (v, u)
-        out.add_(self._derivative(narrow, wide, out, 1), alpha=factor)
+        return torch.add(to, self._derivative(narrow, wide, to, 1), alpha=factor)
 
     def left(self, weight: Tensor) -> Tensor:
         """Gaussian, of the shape of one output image."""

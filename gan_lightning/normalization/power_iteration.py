@@ -14,6 +14,7 @@ when W is changed in another way: `gan_lightning.normalization.shared`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -98,13 +99,12 @@ class SpectralNorm(SharedWeight):
             dL/dW = gain * (G - <G, N> / scale * d sigma/dW).
         """
         gain, *vectors = context
-        grad = _dense(grad)
-        share = torch.dot(_flat(grad), _flat(normalized)).mul_(gain)
-        out = grad * gain
+        out = _dense(grad)
+        share = torch.dot(_flat(out), _flat(normalized))
         factor = -1 / (self.scale * len(self.operators))
         for k, operator in enumerate(self.operators):
-            operator.add_gradient_(out, vectors[2 * k] * share, vectors[2 * k + 1], factor)
-        return out
+            out = operator.add_gradient(out, vectors[2 * k] * share, vectors[2 * k + 1], factor)
+        return out.mul_(gain)  # last, and in place: each pass over the weights costs as much
 
 
 def _present(buffer: Tensor | None) -> Tensor:
@@ -137,6 +137,12 @@ class PowerIteration:
         self._rows = [(w, op, u, v) for module, w in pairs for op, u, v in module.vectors()]
         self._us = [u for _, _, u, _ in self._rows]
         self._vs = [v for _, _, _, v in self._rows]
+        if not pairs:
+            return
+        like = self._us[0]
+        self._gains = [module.gain for module, _ in pairs]
+        self._scales = like.new_tensor([module.scale for module, _ in pairs])
+        self._of = _positions([len(module.operators) for module, _ in pairs]).to(like.device)
 
     @torch.no_grad()
     def iterate_(self) -> None:
@@ -164,18 +170,27 @@ class PowerIteration:
         with without_autocast(self._rows[0][0]):
             for weight, op, u, v in self._rows:
                 op.forward(weight, v, out=u)
-            sigmas = iter(_unit_(self._us))
+            sigmas = _unit_(self._us)[self._of].mean(1)  # (operators) -> (layers, k) -> (layers)
+            gains = self._scales / torch.where(sigmas > SMALLEST_SIGMA, sigmas, 1.0)
+            torch._foreach_copy_(self._gains, gains.unbind())
         for module, weight in self._pairs:
-            mine = [next(sigmas) for _ in module.operators]
-            total = sum(mine[1:], mine[0])
-            total = torch.where(total > SMALLEST_SIGMA, total, float(len(mine)))
-            torch.reciprocal(total, out=module.gain).mul_(module.scale * len(mine))
             torch.mul(weight, module.gain, out=module.normalized)
             module.mark_current(weight)
 
 
-def _unit_(vectors: list[Tensor]) -> Sequence[Tensor]:
-    """Divides each vector by its norm, in place, and returns the norms.
+def _positions(counts: Sequence[int]) -> Tensor:
+    """Where each layer's operators are among all: int64 ``(layers, k)``, for k of the most.
+
+    >>> _positions([2, 1])
+    tensor([[0, 1],
+            [2, 2]])
+    """
+    own = torch.arange(sum(counts)).split(list(counts))
+    return torch.stack([part.repeat(math.lcm(*counts) // len(part)) for part in own])
+
+
+def _unit_(vectors: list[Tensor]) -> Tensor:
+    """Divides each vector by its norm, in place, and returns the norms, ``(vectors,)``.
 
     All layers in one call each, because the vectors are many and tiny. The squares are added up in
     float64: those of 1e-30 and of 1e30 are beyond float32.
@@ -183,8 +198,8 @@ def _unit_(vectors: list[Tensor]) -> Sequence[Tensor]:
     torch._foreach_add_(vectors, TINY)
     own = vectors[0].dtype
     wide = own if vectors[0].device.type == "mps" else torch.float64
-    norms = torch.stack(torch._foreach_norm(vectors, 2, wide)).to(own).unbind()
-    torch._foreach_div_(vectors, norms)
+    norms = torch.stack(torch._foreach_norm(vectors, 2, wide)).to(own)
+    torch._foreach_div_(vectors, norms.unbind())
     return norms
 
 

@@ -56,6 +56,8 @@ class SharedWeight(nn.Module, ABC):
         # Compilers cannot follow the mark: to them the definition is a function like any other.
         if torch.compiler.is_compiling() or self._mark is None or not self._mark.holds(weight):
             return self.definition(weight)
+        if not (weight.requires_grad and torch.is_grad_enabled()):  # it takes no gradient
+            return self.normalized.detach()
         shared: Tensor = _Shared.apply(weight, self, self.normalized, *self.context())
         return shared
 
