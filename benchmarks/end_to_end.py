@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
+from benchmarks.timing import Timing
 from gan_lightning.callbacks import Checkpoints, Progress
 from gan_lightning.data import digits
 from gan_lightning.data.base import Split
@@ -147,24 +149,49 @@ class Minimal(LightningModule):
         optimizer.step()
 
 
+class MinimalDrawing(Minimal):
+    """The least that also draws the latents of a batch."""
+
+    def training_step(self, batch: object, batch_idx: int) -> None:
+        """Draws in torch's way, and counts."""
+        torch.randn(64, 128)
+        super().training_step(batch, batch_idx)
+
+
+NO_OPS: dict[str, Callable[[], LightningModule]] = {
+    "Lightning's least module": Minimal,
+    "the least that draws latents": MinimalDrawing,
+    "no-op step": lambda: Nothing((3, 32, 32), cuda_graph="off"),
+    "no-op step, its latents drawn before": lambda: Drawn((3, 32, 32), cuda_graph="off"),
+}
+
+
+def no_ops(rounds: int) -> dict[str, Any]:
+    """What a step costs that does no mathematics: all variants in turn, as `interleaved` does."""
+    times: dict[str, list[float]] = {name: [] for name in NO_OPS}
+    for _ in range(rounds):
+        for name, make in NO_OPS.items():
+            times[name].append(fitted(make(), 64, 300))
+    base = times["Lightning's least module"]
+    rows = {}
+    for name, own in times.items():
+        ratios = [a / b for a, b in zip(own, base, strict=True)]
+        low, middle, high = statistics.quantiles(ratios, n=4)
+        rows[name] = Timing(statistics.median(own), middle, (low, high)).row()
+    return rows
+
+
 def measure(rounds: int) -> dict[str, Any]:
     """Ratios of whole runs to bare loops, taken in turn."""
     pairs = []
     for _ in range(max(2, rounds // 5)):
         whole = fitted(GAN((3, 32, 32), norm=bssn(1.2), cuda_graph="off"), 64, 8)
         pairs.append(whole / bare(64, 8))
-    nothing, drawn, minimal = [], [], []
-    for _ in range(max(2, rounds // 3)):
-        nothing.append(fitted(Nothing((3, 32, 32), cuda_graph="off"), 64, 300))
-        drawn.append(fitted(Drawn((3, 32, 32), cuda_graph="off"), 64, 300))
-        minimal.append(fitted(Minimal(), 64, 300))
-    ratios = [[a / b for a, b in zip(times, minimal, strict=True)] for times in (nothing, drawn)]
-    result = {
+    result: dict[str, Any] = {
         "fit_over_bare_batch_64": round(statistics.median(pairs), 4),
-        "no_op_over_minimal_module": round(statistics.median(ratios[0]), 4),
-        "drawn_no_op_over_minimal_module": round(statistics.median(ratios[1]), 4),
-        "no_op_seconds": round(statistics.median(nothing), 6),
-        "minimal_seconds": round(statistics.median(minimal), 6),
+        "no_op": no_ops(max(2, rounds // 2)),
     }
-    print("\nend to end: " + ", ".join(f"{key} {value}" for key, value in result.items()))
+    print(f"\nend to end: gan fit over the bare loop {result['fit_over_bare_batch_64']}")
+    for name, row in result["no_op"].items():
+        print(f"  {name:38s} {row['seconds'] * 1e3:.3f} ms   {row['ratio']:.3f} {row['quartiles']}")
     return result
