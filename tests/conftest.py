@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,10 @@ from gan_lightning import cli, trainer_defaults
 
 # LightningCLI still uses what jsonargparse 4 deprecates; this is jsonargparse's own switch.
 os.environ["JSONARGPARSE_DEPRECATION_WARNINGS"] = "off"
+
+# A shell's background job ignores Ctrl-C, and so would every program that the tests start there.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parents[1]
 
