@@ -45,6 +45,9 @@ holds, less weights and images), and this page is computed from those records by
 No run here is at the papers' size: nothing below reproduces a number of theirs, and their protocol
 (Inception, 5,000 real and 10,000 generated images) was not run. The commands that would are in
 [sweeps](../sweeps); on a GPU, `benchmarks/gpu.sh` makes a first part of them.
+
+The runs were made before the gradient of a spectral norm was computed in fewer passes, which rounds
+otherwise. The same commands give other numbers now, as they do with another number of threads.
 """
 
 
