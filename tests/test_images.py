@@ -12,6 +12,7 @@ from gan_lightning.images import (
     classes_at,
     evaluating,
     generate,
+    generate_from,
     images_at,
     latents_at,
     shuffled_classes,
@@ -48,6 +49,15 @@ def test_images_with_values_that_are_none_are_counted() -> None:
     images[4, 0, 0, 1] = -1.5
     images[5] = 1.0005  # rounding in half precision
     assert to_uint8(images, (-1.0, 1.0))[1].tolist() == [3, 2]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_rounded_once(dtype: torch.dtype) -> None:
+    """The levels are those of the same numbers in single precision; half has too few bits."""
+    images = torch.linspace(-1, 1, 999).to(dtype).view(-1, 1, 1, 1)
+    got, _ = to_uint8(images, (-1.0, 1.0))
+    assert got.dtype == torch.uint8
+    assert torch.equal(got, to_uint8(images.float(), (-1.0, 1.0))[0])
 
 
 def generator() -> CNNGenerator:
@@ -113,6 +123,30 @@ def test_classes_to_be_scored_are_balanced_and_tied_to_nothing() -> None:
     assert torch.equal(fewer, labels[:13])  # image i has its class whatever else is scored
     assert not torch.equal(shuffled_classes(made, 1005, seed=1)[0], labels)
     assert shuffled_classes(generator(), 5, seed=0) == ()
+    rounds = [torch.from_numpy(stream(0, "classes", r).permutation(10)) for r in range(2)]
+    assert torch.equal(torch.cat(rounds)[:13], fewer)
+
+
+def test_images_are_those_of_their_latents_and_labels() -> None:
+    made, labels = conditional(), torch.tensor([2, 0])
+    images = generate(made, [4, 7], 1, "evaluation", [labels])
+    assert torch.equal(
+        images, generate_from(made, latents_at(made, [4, 7], 1, "evaluation"), [labels])
+    )
+    assert not torch.equal(
+        images, generate(made, [4, 7], 1, "evaluation", [1 - labels.clamp(max=1)])
+    )
+
+
+def test_samples_are_of_seed_0_unless_another_is_asked_for() -> None:
+    made = generator()
+    assert torch.equal(images_at(made, range(3)), images_at(made, range(3), seed=0))
+    assert not torch.equal(images_at(made, range(3)), images_at(made, range(3), seed=1))
+
+
+def test_no_images_are_refused() -> None:
+    with pytest.raises(UserError, match=r"^the number of images to make must be >= 1, got 0$"):
+        images_at(generator(), [])
 
 
 def test_a_class_makes_its_own_images() -> None:
@@ -153,16 +187,15 @@ class Wild(Generator):
         return self.value.expand(len(z), *SHAPE)
 
 
-@pytest.mark.parametrize(
-    ("value", "message"),
-    [
-        (float("nan"), "^the generator: of 3 images 3 hold NaN or infinite"),
-        (1.1, "^the generator: of 3 images 0 .* 3 hold values out of range"),
-    ],
-)
-def test_what_is_no_image_is_refused(value: float, message: str) -> None:
-    with pytest.raises(UserError, match=message):
+@pytest.mark.parametrize(("value", "broken", "outside"), [(float("nan"), 3, 0), (1.1, 0, 3)])
+def test_what_is_no_image_is_refused(value: float, broken: int, outside: int) -> None:
+    with pytest.raises(UserError) as caught:
         images_at(Wild(value), range(3))
+    assert str(caught.value) == (
+        f"the generator: of 3 images {broken} hold NaN or infinite values and {outside} hold "
+        "values out of range. A generator that diverged does this: lower its learning rate, "
+        "or start from an earlier checkpoint"
+    )
 
 
 @pytest.mark.parametrize("sign", [-1, 1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gan_lightning.data import Batch, ImageData, digits, folder
-from gan_lightning.data.loading import DeviceCache, HostImages, Picker, Pixels, Spans, to_batch
+from gan_lightning.data.loading import (
+    DeviceCache,
+    HostImages,
+    Picker,
+    Pixels,
+    Spans,
+    leave_signals_to_the_trainer,
+    to_batch,
+)
 from gan_lightning.data.prepared import Prepared
 from gan_lightning.data.sampling import Draw, Epochs, Replacement, members
 from gan_lightning.errors import UserError
+from gan_lightning.runs.signals import STOPPING
 from gan_lightning.streams import stream
 from tests.data import formats
 
@@ -365,3 +375,20 @@ def test_host_and_device_gather_alike() -> None:
         assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))  # type: ignore[arg-type]
         assert one.labels is not None
         np.testing.assert_array_equal(one.images.numpy(), images[one.labels.numpy()])
+
+
+def test_a_cache_is_on_the_device_that_was_asked_for() -> None:
+    prepared = Prepared(np.zeros((4, 2, 2, 1), np.uint8), np.arange(4), "")
+    cache = DeviceCache.load(prepared, torch.device("meta"))
+    assert cache.labels is not None
+    assert {cache.images.device.type, cache.labels.device.type} == {"meta"}
+
+
+def test_workers_take_no_signal_that_stops_a_run() -> None:
+    before = {number: signal.getsignal(number) for number in STOPPING}
+    try:
+        leave_signals_to_the_trainer(0)
+        assert {signal.getsignal(number) for number in STOPPING} == {signal.SIG_IGN}
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

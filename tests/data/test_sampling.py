@@ -136,6 +136,7 @@ def test_members_are_different_images_in_their_order() -> None:
     assert chosen[0] >= 0
     assert chosen[-1] < 50
     assert members(50, 50, 3).tolist() == list(range(50))
+    assert chosen.tolist() == sorted(stream(3, "members", 0).permutation(50)[:20])
 
 
 def test_a_smaller_limit_chooses_some_of_a_larger_ones() -> None:
