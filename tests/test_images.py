@@ -140,6 +140,8 @@ def test_images_are_those_of_their_latents_and_labels() -> None:
 
 def test_samples_are_of_seed_0_unless_another_is_asked_for() -> None:
     made = generator()
+    images = generate_from(made, latents_at(made, range(3), 0, "sample"))
+    assert torch.equal(images_at(made, range(3)), to_uint8(images, made.value_range)[0])
     assert torch.equal(images_at(made, range(3)), images_at(made, range(3), seed=0))
     assert not torch.equal(images_at(made, range(3)), images_at(made, range(3), seed=1))
 
@@ -242,6 +244,7 @@ def test_other_weights_get_their_own_normalization() -> None:
     assert all(torch.equal(before[name], tensor) for name, tensor in made.state_dict().items())
     for name, tensor in other.named_parameters():
         assert torch.equal(tensor, raw[name])
+        assert not tensor.requires_grad  # nobody trains an average
     for (spectral, weight), (live, _) in zip(
         spectral_pairs(other), spectral_pairs(made), strict=True
     ):
