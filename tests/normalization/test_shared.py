@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize, vector_to_parameters
+from torch.nn.utils import parametrize
 
 from gan_lightning.normalization import (
     Normalization,
@@ -21,7 +21,13 @@ from gan_lightning.normalization import (
     spectral_pairs,
     wn,
 )
-from gan_lightning.normalization.shared import shared_weights
+from gan_lightning.normalization.shared import (
+    SharedWeight,
+    parameter_of,
+    shared_weights,
+    without_autocast,
+)
+from tests.normalization.changes import CHANGES
 from tests.normalization.made import (
     SHAPE,
     conv,
@@ -70,70 +76,6 @@ def test_a_copy_does_not_take_the_mark_along(norm: Normalization) -> None:
         assert stale(other) < 1e-5, seed
 
 
-def negated(network: nn.Module) -> None:
-    for _, weight in shared_weights(network):
-        weight.neg_()
-
-
-def in_place(network: nn.Module) -> None:
-    for _, weight in shared_weights(network):
-        weight.mul_(torch.randn_like(weight))
-
-
-def through_vector_to_parameters(network: nn.Module) -> None:
-    vector = torch.randn(sum(p.numel() for p in network.parameters()))
-    vector_to_parameters(vector, network.parameters())
-
-
-def data_replaced(network: nn.Module) -> None:
-    for _, weight in shared_weights(network):
-        weight.data = torch.randn_like(weight)
-
-
-def another(network: nn.Module) -> dict[str, Tensor]:
-    """The state of such a network with other weights."""
-    other = copy.deepcopy(network)
-    in_place(other)
-    for _ in range(15):
-        power_iterate_(other)
-    return other.state_dict()
-
-
-def loaded(network: nn.Module) -> None:
-    network.load_state_dict(another(network))
-
-
-def assigned(network: nn.Module) -> None:
-    network.load_state_dict(another(network), assign=True)
-
-
-def cast(network: nn.Module) -> None:
-    network.double()
-
-
-def half_and_back(network: nn.Module) -> None:
-    network.bfloat16().float()
-
-
-def what_is_handed_out(network: nn.Module) -> None:
-    for layer in network.modules():
-        if parametrize.is_parametrized(layer):
-            used(layer).mul_(2)
-
-
-CHANGES = [
-    negated,
-    in_place,
-    through_vector_to_parameters,
-    data_replaced,
-    loaded,
-    assigned,
-    cast,
-    half_and_back,
-    what_is_handed_out,
-]
-
-
 @EACH_FAMILY
 @pytest.mark.parametrize("change", CHANGES)
 def test_changes_by_others_are_noticed(
@@ -171,3 +113,140 @@ def test_a_backward_after_the_weight_has_changed_is_an_error() -> None:
         weight.add_(1)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         loss.backward()
+
+
+# ------------------------------------------------------------------- a shared weight of one's own
+
+
+class Squared(SharedWeight):
+    """The square, with a slope of 10 where it is shared: so one sees which way is taken."""
+
+    def definition(self, weight: Tensor) -> Tensor:
+        return weight.square()
+
+    def context(self) -> tuple[Tensor, ...]:
+        return (torch.tensor(10.0),)
+
+    def gradient(self, grad: Tensor, normalized: Tensor, *context: Tensor) -> Tensor:
+        assert torch.equal(normalized, self.normalized)
+        (factor,) = context
+        return factor * grad
+
+
+def squared() -> tuple[Squared, nn.Parameter]:
+    """One whose shared weight is of the present weight."""
+    weight = nn.Parameter(torch.tensor([1.0, -3.0]))
+    module = Squared(weight)
+    module.normalized.copy_(weight.detach().square())
+    module.mark_current(weight)
+    return module, weight
+
+
+def is_shared(module: SharedWeight, weight: Tensor) -> bool:
+    return module(weight).data_ptr() == module.normalized.data_ptr()
+
+
+def test_the_shared_weight_is_handed_out_with_the_gradient_of_its_module() -> None:
+    module, weight = squared()
+    made = module(weight)
+    assert made.data_ptr() == module.normalized.data_ptr()
+    (made * torch.tensor([1.0, 0.5])).sum().backward()
+    assert weight.grad is not None
+    assert weight.grad.tolist() == [10.0, 5.0]
+
+
+def test_a_gradient_that_is_differentiated_itself_is_that_of_the_definition() -> None:
+    module, weight = squared()
+    (gradient,) = torch.autograd.grad(module(weight).sum(), weight, create_graph=True)
+    assert gradient.tolist() == [2.0, -6.0]
+    (second,) = torch.autograd.grad(gradient.sum(), weight)
+    assert second.tolist() == [2.0, 2.0]
+
+
+def test_where_no_gradient_is_taken_the_shared_weight_has_none() -> None:
+    module, weight = squared()
+    with torch.no_grad():
+        assert is_shared(module, weight)
+        assert not module(weight).requires_grad
+    weight.requires_grad_(False)
+    assert is_shared(module, weight)
+    assert not module(weight).requires_grad
+
+
+def test_before_anything_is_declared_current_and_for_any_other_tensor_the_definition_holds() -> (
+    None
+):
+    module, weight = squared()
+    assert is_shared(module, weight)
+    assert not is_shared(module, weight.detach().clone())
+    fresh = Squared(weight)
+    fresh.normalized.fill_(torch.nan)
+    assert fresh(weight).tolist() == [1.0, 9.0]
+
+
+def test_another_version_is_not_current_until_it_is_declared() -> None:
+    module, weight = squared()
+    with torch.no_grad():
+        weight.add_(1)
+    assert not is_shared(module, weight)
+    assert module(weight).tolist() == [4.0, 4.0]
+    module.normalized.copy_(weight.detach().square())
+    assert not is_shared(module, weight)
+    module.mark_current(weight)
+    assert is_shared(module, weight)
+
+
+def test_a_tensor_that_counts_no_versions_is_never_shared() -> None:
+    with torch.inference_mode():
+        weight = torch.full((2,), 3.0)
+        module = Squared(weight)
+        module.mark_current(weight)
+        assert module(weight).tolist() == [9.0, 9.0]
+        assert not is_shared(module, weight)
+
+
+def test_a_copy_starts_anew_and_the_original_goes_on() -> None:
+    module, weight = squared()
+    other, its = copy.deepcopy((module, weight))
+    assert not is_shared(other, its)
+    assert is_shared(module, weight)
+    module.to(torch.float64)
+    assert not is_shared(module, weight)
+
+
+def test_the_shared_weight_is_not_kept_in_checkpoints() -> None:
+    assert not squared()[0].state_dict()
+
+
+def test_shared_weights_are_found_in_order_each_with_its_parameter() -> None:
+    layers = nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.Linear(3, 3)), nn.Linear(3, 1))
+    assert not shared_weights(layers)
+    for layer in (layers[2], layers[0]):
+        parametrize.register_parametrization(layer, "weight", Squared(used(layer)))
+    parametrize.register_parametrization(layers[1][0], "weight", nn.Tanh())
+    pairs = shared_weights(layers)
+    assert [weight.shape for _, weight in pairs] == [(3, 2), (1, 3)]
+    assert [weight is parameter_of(layers[k]) for (_, weight), k in zip(pairs, (0, 2), strict=True)]
+    assert all(isinstance(module, Squared) for module, _ in pairs)
+
+
+def test_the_parameter_of_a_layer_is_its_weight_or_what_that_is_made_of() -> None:
+    layer = nn.Linear(2, 3)
+    weight = layer.weight
+    assert parameter_of(layer) is weight
+    parametrize.register_parametrization(layer, "bias", nn.Tanh())
+    assert parameter_of(layer) is weight
+    parametrize.register_parametrization(layer, "weight", Squared(weight))
+    assert parameter_of(layer) is layer.get_parameter("parametrizations.weight.original")
+
+
+def test_within_autocast_norms_are_taken_without_it() -> None:
+    x = torch.ones(2, 2)
+    with torch.autocast("cpu", torch.bfloat16):
+        with without_autocast(x):
+            assert (x @ x).dtype == torch.float32
+        assert (x @ x).dtype == torch.bfloat16
+        with without_autocast(x.to("meta")):
+            assert (x @ x).dtype == torch.bfloat16  # that of another device stays
+    with without_autocast(x):
+        assert (x @ x).dtype == torch.float32

@@ -23,8 +23,8 @@ from gan_lightning.normalization import (
     spectral_pairs,
     ssn,
 )
-from gan_lightning.normalization.operators import Unfolding
-from gan_lightning.normalization.spectral import LEAST
+from gan_lightning.normalization.operators import Operator, Unfolding
+from gan_lightning.normalization.spectral import LEAST, SpectralNormalization
 from tests.normalization.made import (
     LAYERS,
     SPECTRAL,
@@ -121,7 +121,8 @@ def test_every_layer_of_the_discriminator_is_normalized() -> None:
 
 @pytest.mark.parametrize("scale", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_scale_that_is_no_scale_is_refused(scale: float) -> None:
-    with pytest.raises(UserError, match=r"^scale must be"):
+    said = rf"^scale must be a number > 0, from 1e-30 to 1e\+30, got {scale}$"
+    with pytest.raises(UserError, match=said):
         bssn(scale)
 
 
@@ -181,3 +182,89 @@ def test_the_scale_is_1_by_default() -> None:
     assert (ssn().scale, bssn().scale, sn_conv().scale) == (1, 1, 1)
     weight = 3 * torch.eye(4, dtype=torch.float64)
     torch.testing.assert_close(SpectralNorm(weight, [Unfolding(0)])(weight), weight / 3)
+
+
+def with_the_same_start(norm: Normalization, layer: nn.Module, shape: tuple[int, ...]) -> Tensor:
+    torch.manual_seed(0)
+    return used(normalize_(copy.deepcopy(layer), norm, torch.zeros(1, *shape))).detach()
+
+
+@pytest.mark.parametrize(("one", "two"), [(sn(), ssn()), (bsn(), bssn()), (sn(), ssn(1.0))])
+def test_the_unscaled_norm_is_the_scaled_one_at_1(one: Normalization, two: Normalization) -> None:
+    layer = nn.Conv2d(3, 4, 3)
+    made = [with_the_same_start(norm, layer, (3, 6, 6)) for norm in (one, two)]
+    assert torch.equal(*made)
+    with pytest.raises(TypeError):
+        type(one)(scale=2.0)
+
+
+@pytest.mark.parametrize("norm", [bssn(1.3), sn_conv(1.3)], ids=named)
+def test_a_linear_layer_has_one_matrix_only(norm: Normalization) -> None:
+    layer = nn.Linear(4, 3)
+    assert torch.equal(*(with_the_same_start(n, layer, (4,)) for n in (norm, ssn(1.3))))
+
+
+def test_the_three_norms_of_one_kernel_differ() -> None:
+    """Whose rows are diag(3, 4) by outputs, and one of length 5 by inputs."""
+    layer = nn.Conv2d(1, 2, (1, 2), stride=2, bias=False).double()
+    kernel = torch.tensor([[[3.0, 0.0]], [[0.0, 4.0]]])[:, :, None].double()
+    layer.weight.data.copy_(kernel)
+    slid = nn.Conv2d(1, 2, (1, 2), bias=False).double()
+    slid.load_state_dict(layer.state_dict())
+    cases: list[tuple[nn.Module, Normalization, float]] = [
+        (layer, sn(), 4.0),
+        (layer, bsn(), 4.5),
+        (layer, sn_conv(), 4.0),  # two pixels, each seen once
+        (slid, sn_conv(), 5.0),  # a pixel in the middle is seen by 3 and by 4
+    ]
+    for plain, norm, expected in cases:
+        module = normalize_(copy.deepcopy(plain), norm, torch.zeros(1, 1, 1, 2 + (plain is slid)))
+        for _ in range(60):
+            power_iterate_(module)
+        torch.testing.assert_close(used(module).detach(), kernel / expected)
+
+
+def test_kernels_move_to_the_memory_in_which_unfoldings_are_views() -> None:
+    layers: list[tuple[nn.Module, tuple[int, ...], torch.memory_format]] = [
+        (nn.Conv2d(3, 4, 3), (3, 5, 5), torch.channels_last),
+        (nn.ConvTranspose2d(3, 4, 3), (3, 5, 5), torch.channels_last),
+        (nn.Conv3d(3, 4, 2), (3, 4, 4, 4), torch.channels_last_3d),
+    ]
+    for layer, shape, memory in layers:
+        made = normalize_(layer, ssn(), torch.zeros(1, *shape))
+        ((_, weight),) = spectral_pairs(made)
+        for kernel in (weight, used(made)):
+            assert kernel.is_contiguous(memory_format=memory)
+            assert not kernel.is_contiguous()
+
+
+def test_a_normalized_layer_is_the_layer_itself_and_its_first_pass_is_shared() -> None:
+    """The bias stays; the parameter is the weight as it was."""
+    layer = nn.Linear(4, 3)
+    weight, bias = layer.weight.detach().clone(), layer.bias
+    assert normalize_(layer, ssn(2.0), torch.zeros(1, 4)) is layer
+    ((spectral, parameter),) = spectral_pairs(layer)
+    assert torch.equal(parameter, weight)
+    assert layer.bias is bias
+    assert layer.weight.data_ptr() == spectral.normalized.data_ptr()
+
+
+class first_row(SpectralNormalization):
+    """By the length of the first row alone."""
+
+    def operators(self, layer: nn.Module) -> list[Operator]:
+        class First(Unfolding):
+            def matrix(self, weight: Tensor) -> Tensor:
+                return super().matrix(weight)[:1]
+
+            def left(self, weight: Tensor) -> Tensor:
+                return super().left(weight)[:1]
+
+        return [First(0)]
+
+
+def test_a_norm_of_ones_own_says_the_operators_and_no_more() -> None:
+    layer = nn.Linear(2, 2).double()
+    layer.weight.data.copy_(torch.tensor([[3.0, 4.0], [10.0, 0.0]]))
+    made = used(normalize_(layer, first_row(2.0), torch.zeros(1, 2)))
+    torch.testing.assert_close(made, torch.tensor([[1.2, 1.6], [4.0, 0.0]]).double())
