@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -34,7 +35,7 @@ def test_classes_reach_the_networks_that_ask_for_them() -> None:
 )
 def test_classes_that_the_data_have_not_are_refused(networks: tuple[object, object]) -> None:
     with pytest.raises(UserError, match="needs classes, but the data have none"):
-        GAN(SHAPE, *networks)  # type: ignore[arg-type]
+        GAN(SHAPE, *networks)  # type: ignore[arg-type]  # of any kind
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_networks_of_different_classes_are_refused(
     networks: tuple[object, object], message: str
 ) -> None:
     with pytest.raises(UserError, match=message):
-        GAN(SHAPE, *networks, num_classes=5)  # type: ignore[arg-type]
+        GAN(SHAPE, *networks, num_classes=5)  # type: ignore[arg-type]  # of any kind
 
 
 def test_latents_are_standard_normal_and_a_function_of_the_random_numbers() -> None:
@@ -115,14 +116,15 @@ def without_classes(image_shape: ImageShape) -> Known:
 
 def test_who_asks_for_classes_is_given_those_of_the_data() -> None:
     """And keeps those that it has been given before."""
-    for make, classes in (
+    cases: list[tuple[Callable[[ImageShape], Known], int]] = [
         (Known, 5),
-        (Asking, 5),
+        (Asking, 5),  # type: ignore[list-item]  # that is the point
         (partial(Known, num_classes=None), 5),
         (partial(Known, num_classes=4), 4),
         (Fixed, 3),
         (without_classes, -1),
-    ):
+    ]
+    for make, classes in cases:
         assert build(make, SHAPE, 5).given == (SHAPE, classes)
 
 

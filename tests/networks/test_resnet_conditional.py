@@ -128,7 +128,7 @@ def told(output: Tensor | Judgement) -> Tensor:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_class_says_something_of_its_own_image_alone(kind: type[ResNetDiscriminator]) -> None:
     torch.manual_seed(0)
-    network = kind(SHAPE, 3, widths=WIDTHS).double()  # type: ignore[arg-type]  # of another order
+    network = kind(SHAPE, 3, widths=WIDTHS).double()
     x, other = X.double(), torch.tensor([2, 1, 1, 2, 0])
     one, two = told(network(x, Y)), told(network(x, other))
     changed = (one != two).reshape(5)

@@ -103,13 +103,13 @@ class Parts(nn.Module):
         self.mix = nn.Parameter(torch.eye(4))
         self.list = nn.ModuleList([nn.Linear(4, 4), nn.LayerNorm(4)])
         self.dict = nn.ModuleDict({"own": nn.Linear(4, 4), "act": nn.PReLU(4)})
-        self.body = nn.Sequential(
-            nn.Flatten(), nn.Sequential(nn.Bilinear(4, 4, 4), nn.Linear(4, 1))
-        )
+        inner = nn.Sequential(nn.Bilinear(4, 4, 4), nn.Linear(4, 1))
+        self.body = nn.Sequential(nn.Flatten(), inner)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.dict["act"](self.dict["own"](self.list[1](self.list[0](x)))) @ self.mix
-        out: Tensor = self.body[1][1](self.body[1][0](self.body[0](x), x))
+        mixing, last = self.body[1].children()
+        out: Tensor = last(mixing(self.body[0](x), x))
         return out
 
 
@@ -121,7 +121,7 @@ def test_layers_of_weights_are_offered_wherever_they_stand_and_nothing_else() ->
         return layer
 
     network = Parts()
-    layers = {network.list[0], network.dict["own"], network.body[1][1]}
+    layers = {network.list[0], network.dict["own"], network.get_submodule("body.1.1")}
     assert normalize_(network, wrap, torch.zeros(1, 4)) is network
     assert len(offered) == 3
     assert set(offered) == layers
@@ -173,7 +173,7 @@ def test_what_layers_share_is_made_once_for_each_network() -> None:
     for _ in range(2):
         network = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
         normalize_(network, norm, torch.zeros(1, 2))
-        names.append([key for made in network for key in made])
+        names.append([key for made in network for key, _ in made.named_children()])
     assert names == [["1-1", "1-2"], ["2-1", "2-2"]]
 
 

@@ -48,7 +48,7 @@ def test_weights_changed_by_others_are_noticed() -> None:
     torch.testing.assert_close(module.weight, parametrization.normalized)
     with torch.no_grad():
         weight += torch.randn_like(weight)
-    assert not module.weight.allclose(parametrization.normalized)  # type: ignore[operator]
+    assert not used(module).allclose(parametrization.normalized)
     torch.testing.assert_close(module.weight, parametrization.definition(weight))
 
 
@@ -143,7 +143,8 @@ def squared() -> tuple[Squared, nn.Parameter]:
 
 
 def is_shared(module: SharedWeight, weight: Tensor) -> bool:
-    return module(weight).data_ptr() == module.normalized.data_ptr()
+    made: Tensor = module(weight)
+    return made.data_ptr() == module.normalized.data_ptr()
 
 
 def test_the_shared_weight_is_handed_out_with_the_gradient_of_its_module() -> None:
@@ -219,11 +220,12 @@ def test_the_shared_weight_is_not_kept_in_checkpoints() -> None:
 
 
 def test_shared_weights_are_found_in_order_each_with_its_parameter() -> None:
-    layers = nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.Linear(3, 3)), nn.Linear(3, 1))
+    inner = nn.Linear(3, 3)
+    layers = nn.Sequential(nn.Linear(2, 3), nn.Sequential(inner), nn.Linear(3, 1))
     assert not shared_weights(layers)
     for layer in (layers[2], layers[0]):
         parametrize.register_parametrization(layer, "weight", Squared(used(layer)))
-    parametrize.register_parametrization(layers[1][0], "weight", nn.Tanh())
+    parametrize.register_parametrization(inner, "weight", nn.Tanh())
     pairs = shared_weights(layers)
     assert [weight.shape for _, weight in pairs] == [(3, 2), (1, 3)]
     assert [weight is parameter_of(layers[k]) for (_, weight), k in zip(pairs, (0, 2), strict=True)]

@@ -108,7 +108,7 @@ def test_sn_agrees_with_torch_on_the_same_vectors() -> None:
             v = v.reshape(channels, *kernel)
             v = (v if transposed else v.permute(1, 2, 0)).flatten()
         mine.u0.copy_(u)  # type: ignore[operator]  # a buffer
-        mine.v0.copy_(v)  # type: ignore[operator]
+        mine.v0.copy_(v)  # type: ignore[operator]  # a buffer
         torch.testing.assert_close(mine.definition(weight), stock.weight, rtol=1e-12, atol=1e-13)
 
 
@@ -195,7 +195,7 @@ def test_the_unscaled_norm_is_the_scaled_one_at_1(one: Normalization, two: Norma
     made = [with_the_same_start(norm, layer, (3, 6, 6)) for norm in (one, two)]
     assert torch.equal(*made)
     with pytest.raises(TypeError):
-        type(one)(scale=2.0)
+        type(one)(scale=2.0)  # type: ignore[call-arg]  # the mistake
 
 
 @pytest.mark.parametrize("norm", [bssn(1.3), sn_conv(1.3)], ids=named)

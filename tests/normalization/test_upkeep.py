@@ -76,14 +76,14 @@ def test_after_an_update_weights_are_bounded_iterated_and_formed() -> None:
     network = mixed()
     upkeep, before = Upkeep(network), vectors(network)
     changed(network)
-    alone = network[3].weight.clone()
+    alone = network.get_parameter("3.weight").clone()
     assert are_current(network) == [False, False]
     upkeep.renew_()
     assert are_current(network) == [True, True]
     forms(network)
-    assert float(network[0].weight.detach().abs().max()) == pytest.approx(0.05)
+    assert float(network.get_parameter("0.weight").detach().abs().max()) == pytest.approx(0.05)
     assert all(not torch.equal(a, b) for a, b in zip(before, vectors(network), strict=True))
-    assert torch.equal(network[3].weight, alone)
+    assert torch.equal(network.get_parameter("3.weight"), alone)
 
 
 @pytest.mark.parametrize("how", [lambda network: Upkeep(network).refresh_(), refresh_])
@@ -128,9 +128,9 @@ def test_a_bound_comes_before_the_iteration() -> None:
 def test_what_is_named_projection_and_is_none_is_left_alone() -> None:
     network = nn.Sequential(nn.Linear(2, 2))
     network[0].projection = nn.Linear(2, 2)
-    before = network[0].weight.clone()
+    before = network.get_parameter("0.weight").clone()
     Upkeep(network).renew_()
-    assert torch.equal(network[0].weight, before)
+    assert torch.equal(network.get_parameter("0.weight"), before)
 
 
 def test_a_network_without_norms_needs_no_upkeep() -> None:

@@ -21,6 +21,7 @@ from gan_lightning.extractors.base import FeatureExtractor
 from gan_lightning.extractors.digits import digits
 from gan_lightning.sampling.nearest import Neighbours, neighbours, save
 from gan_lightning.scores.sources import Images
+from gan_lightning.streams import stream
 
 CPU = torch.device("cpu")
 
@@ -105,19 +106,17 @@ def test_memorized_is_what_is_as_near_as_the_nearest_pair_of_training_images() -
     assert found.memorized.tolist() == [True, True, False, True, False]
 
 
-def test_the_nearest_of_only_so_many_training_images_are_found() -> None:
-    """The first of an order that is no one's choice, and each at its place in the dataset."""
+def test_only_the_first_training_images_of_a_fixed_random_order_are_compared() -> None:
+    """The order in which scores read files; each is told by its place in the dataset."""
     data = dots(range(0, 250, 5))
-    all_found = neighbours(made(100), data, brightness(), 1, 50, CPU)
-    few = [neighbours(made(100), data, brightness(), 9, 10, CPU).index for _ in range(2)]
-    more = neighbours(made(100), data, brightness(), 9, 20, CPU).index
-    assert all_found.index.tolist() == [[20]]
-    assert torch.equal(*few)
-    assert few[0].amax() > 10
-    assert len(few[0].unique()) == 9
-    seen = neighbours(made(100), data, brightness(), 19, 20, CPU).index
-    assert set(few[0].flatten().tolist()) <= set(seen.flatten().tolist())
-    assert more.shape == few[0].shape
+    order = stream(0, "order of images", 0).permutation(50)
+    for training in (10, 20, 50):
+        found = neighbours(made(100), data, brightness(), 9, training, CPU)
+        seen = sorted(order[:training].tolist(), key=lambda place: (abs(5 * place - 100), place))
+        distances = [abs(5 * place - 100) for place in seen[:9]]
+        assert found.distance.flatten().tolist() == pytest.approx(distances)
+        assert set(found.index.flatten().tolist()) <= set(seen)
+        assert (found.images.flatten() == 5 * found.index.flatten()).all()
 
 
 @pytest.mark.parametrize(("count", "training", "compared"), [(2, 2, 2), (3, 50_000, 3), (5, 2, 2)])
@@ -137,6 +136,9 @@ def test_images_of_another_shape_than_the_data_are_refused_by_both_shapes() -> N
         r"\(channels, height, width\); give the data that it was trained on$",
     ):
         neighbours(torch.zeros(1, 3, 1, 2), dots([1, 2]), brightness(), 1, 2, CPU)
+    for shape in ((3, 1, 1), (1, 2, 1), (1, 1, 2)):
+        with pytest.raises(UserError, match=r"^data dots has images of"):
+            neighbours(torch.zeros(1, *shape), dots([1, 2]), brightness(), 1, 2, CPU)
 
 
 def found_by_hand() -> tuple[Tensor, Neighbours]:
@@ -153,7 +155,7 @@ def found_by_hand() -> tuple[Tensor, Neighbours]:
 
 def test_a_table_has_a_line_for_each_neighbour(tmp_path: Path) -> None:
     save(*found_by_hand(), tmp_path / "new")
-    assert (tmp_path / "new" / "nearest.csv").read_text() == (
+    assert (tmp_path / "new" / "nearest.csv").read_bytes().decode() == (
         "image,memorized,neighbour,training_image,distance\n"
         "0,true,1,7,0\n0,true,2,3,0.333333\n1,false,1,0,2.5\n1,false,2,12,1e+07\n"
     )
