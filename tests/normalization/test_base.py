@@ -193,7 +193,11 @@ def test_a_network_without_layers_stays() -> None:
 @pytest.mark.parametrize("norm", [sn(), sn_conv(), wn(), frobenius()], ids=ids)
 def test_a_weight_that_is_a_function_already_is_refused(norm: Normalization) -> None:
     """Whoever made it one, with the norm's name and the layer's kind; a bound goes over it."""
-    made: list[Callable[[nn.Module], nn.Module]] = [wn(), nn.utils.parametrizations.weight_norm]
+    made: list[Callable[[nn.Module], nn.Module]] = [
+        sn(),
+        wn(),
+        nn.utils.parametrizations.weight_norm,
+    ]
     for make in made:
         layer = make(nn.Linear(3, 2))
         with pytest.raises(

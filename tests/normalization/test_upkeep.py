@@ -115,12 +115,12 @@ def test_one_by_one_and_looked_up_once_are_the_same_iteration() -> None:
 def test_a_bound_comes_before_the_iteration() -> None:
     """So that what is formed is the normalized weight of what the layer then has."""
 
-    class Halves(Projection):
+    class Raises(Projection):
         def project_(self, weight: Tensor) -> None:
             layer.get_parameter("parametrizations.weight.original").data.add_(1.0)
 
     layer = normalize_(nn.Linear(3, 2).double(), ssn(), torch.zeros(1, 3))
-    layer.projection = Halves()
+    layer.projection = Raises()
     Upkeep(layer).renew_()
     forms(layer)
 
