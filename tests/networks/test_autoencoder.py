@@ -17,7 +17,7 @@ from gan_lightning.networks import (
 )
 from gan_lightning.networks.autoencoder import Decoder, Encoder
 from gan_lightning.streams import stream
-from tests.networks.test_tables import count, described, layers
+from tests.networks.made import count, described, layers
 
 
 @pytest.mark.parametrize("size", [8, 16, 28, 32, 48, 64])

@@ -12,7 +12,7 @@ from gan_lightning.callbacks.ema import averaged
 from gan_lightning.errors import UserError
 from gan_lightning.images import with_weights
 from gan_lightning.networks import CNNDiscriminator, DecoderGenerator
-from gan_lightning.normalization import Normalization, bn, frobenius, gamma, ln, normalize_, wn
+from gan_lightning.normalization import Normalization, bn, frobenius, ln, normalize_, wn
 from gan_lightning.normalization.outputs import Followed
 from gan_lightning.players import couples_images, declares_coupling
 from tests.normalization.made import SHAPE, discriminator, ids
@@ -144,9 +144,3 @@ def test_batch_normalization_of_tokens_is_refused() -> None:
         normalize_(network, bn(), torch.zeros(1, 7, 4))
     normalize_(network, ln(), torch.zeros(1, 7, 4))
     assert isinstance(network[0], Followed)
-
-
-@pytest.mark.parametrize("over", [bn(), ln(), gamma()], ids=ids)
-def test_a_gain_goes_over_norms_of_weights(over: Normalization) -> None:
-    with pytest.raises(UserError, match=f"^over is {type(over).__name__}, but .* such as sn, bsn"):
-        gamma(over)

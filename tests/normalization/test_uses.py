@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import pickle
-from collections.abc import Callable
 
 import pytest
 import torch
 import torch._dynamo.testing
 import torch.nn.functional as F
-from torch import Tensor, nn
-from torch.nn.utils import parametrize, vector_to_parameters
+from torch import Tensor
 
 from gan_lightning.normalization import (
     Normalization,
@@ -21,13 +18,9 @@ from gan_lightning.normalization import (
     frobenius,
     ln,
     power_iterate_,
-    refresh_,
-    sn,
     sn_conv,
-    spectral_pairs,
     ssn,
     wn,
-    zero_layers,
 )
 from gan_lightning.normalization.shared import shared_weights
 from tests.normalization.made import SHAPE, conv, discriminator, ids, used
@@ -110,133 +103,6 @@ def test_the_normalized_weight_does_not_depend_on_the_size_of_the_weight(
 # ------------------------------------------------------------------------ copies, casts and surgery
 
 
-def stale(network: nn.Module) -> float:
-    """How far what the layers use is from the definition, relative."""
-    worst = 0.0
-    for spectral, weight in shared_weights(network):
-        defined = spectral.definition(weight)
-        worst = max(worst, float(((spectral(weight) - defined).norm() / defined.norm()).detach()))
-    return worst
-
-
-@EACH_FAMILY
-def test_a_copy_does_not_take_the_mark_along(norm: Normalization) -> None:
-    """Its tensors count versions anew: some number of changes meets the old mark again."""
-    network = discriminator(norm=norm)
-    for _ in range(5):
-        with torch.no_grad():
-            for _, weight in shared_weights(network):
-                weight.add_(0)
-        power_iterate_(network)
-    other = copy.deepcopy(network)
-    for seed in range(1, 12):
-        other.load_state_dict(discriminator(seed, norm).state_dict())
-        assert stale(other) < 1e-5, seed
-
-
-def negated(network: nn.Module) -> None:
-    for _, weight in shared_weights(network):
-        weight.neg_()
-
-
-def in_place(network: nn.Module) -> None:
-    for _, weight in shared_weights(network):
-        weight.mul_(torch.randn_like(weight))
-
-
-def through_vector_to_parameters(network: nn.Module) -> None:
-    vector = torch.randn(sum(p.numel() for p in network.parameters()))
-    vector_to_parameters(vector, network.parameters())
-
-
-def data_replaced(network: nn.Module) -> None:
-    for _, weight in shared_weights(network):
-        weight.data = torch.randn_like(weight)
-
-
-def another(network: nn.Module) -> dict[str, Tensor]:
-    """The state of such a network with other weights."""
-    other = copy.deepcopy(network)
-    in_place(other)
-    for _ in range(15):
-        power_iterate_(other)
-    return other.state_dict()
-
-
-def loaded(network: nn.Module) -> None:
-    network.load_state_dict(another(network))
-
-
-def assigned(network: nn.Module) -> None:
-    network.load_state_dict(another(network), assign=True)
-
-
-def cast(network: nn.Module) -> None:
-    network.double()
-
-
-def half_and_back(network: nn.Module) -> None:
-    network.bfloat16().float()
-
-
-def what_is_handed_out(network: nn.Module) -> None:
-    for layer in network.modules():
-        if parametrize.is_parametrized(layer):
-            used(layer).mul_(2)
-
-
-CHANGES = [
-    negated,
-    in_place,
-    through_vector_to_parameters,
-    data_replaced,
-    loaded,
-    assigned,
-    cast,
-    half_and_back,
-    what_is_handed_out,
-]
-
-
-@EACH_FAMILY
-@pytest.mark.parametrize("change", CHANGES)
-def test_changes_by_others_are_noticed(
-    change: Callable[[nn.Module], None], norm: Normalization
-) -> None:
-    network = discriminator(norm=norm)
-    with torch.no_grad():
-        change(network)
-    assert stale(network) < 1e-5
-    for spectral, weight in shared_weights(network):
-        assert spectral(weight).abs().max() < 1e3 * getattr(spectral, "scale", 1)
-    refresh_(network)
-    assert stale(network) < 1e-5
-    before = copy.deepcopy(network.state_dict())
-    refresh_(network)
-    assert all(torch.equal(v, before[k]) for k, v in network.state_dict().items())
-
-
-def test_a_trained_network_moves_between_types() -> None:
-    network = discriminator()
-    x = torch.randn(2, *SHAPE)
-    expected = network(x)
-    network.double()
-    torch.testing.assert_close(network(x.double()).float(), expected, rtol=1e-4, atol=1e-5)
-    network.float()
-    power_iterate_(network)
-    assert stale(network) < 1e-5
-
-
-def test_a_backward_after_the_weight_has_changed_is_an_error() -> None:
-    layer = conv(sn())
-    ((_, weight),) = spectral_pairs(layer)
-    loss = layer(torch.randn(1, *SHAPE, dtype=torch.float64)).sum()
-    with torch.no_grad():
-        weight.add_(1)
-    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
-        loss.backward()
-
-
 # --------------------------------------------------------------------------------------- compilers
 
 
@@ -274,41 +140,6 @@ def test_pickling_is_left_to_state_dicts() -> None:
     """Torch does not pickle parametrized modules, and says so."""
     with pytest.raises(RuntimeError, match="only supported through state_dict"):
         pickle.dumps(discriminator())
-
-
-def test_gradients_in_any_memory_order() -> None:
-    layer = conv(bssn(1.2))
-    ((spectral, weight),) = spectral_pairs(layer)
-    direction = torch.randn(*weight.shape, dtype=torch.float64)  # NCHW, while the kernel is NHWC
-    assert not direction.is_contiguous(memory_format=torch.channels_last)
-    (fast,) = torch.autograd.grad(spectral(weight), weight, direction)
-    (slow,) = torch.autograd.grad(spectral.definition(weight), weight, direction)
-    torch.testing.assert_close(fast, slow, rtol=1e-12, atol=1e-13)
-
-
-def test_zero_layers_are_named() -> None:
-    network = discriminator()
-    assert zero_layers(network) == []
-    with torch.no_grad():
-        spectral_pairs(network)[2][1].zero_()
-    names = zero_layers(network)
-    assert len(names) == 1
-    assert isinstance(network.get_submodule(names[0]), nn.Conv2d)
-
-
-def test_sigma_stays_in_full_precision_under_autocast() -> None:
-    """A bf16 run's estimate against the float64 SVD of the same weights."""
-    network = discriminator()
-    with torch.autocast("cpu", torch.bfloat16):
-        for _ in range(300):
-            power_iterate_(network)
-        assert network(torch.randn(2, *SHAPE)).dtype == torch.bfloat16
-        estimates = [1.2 / float(spectral.gain) for spectral, _ in spectral_pairs(network)]
-    for estimate, (spectral, weight) in zip(estimates, spectral_pairs(network), strict=True):
-        w = weight.detach().double()
-        sides = [w.flatten(1)] if w.ndim == 2 else [w.flatten(1), w.transpose(0, 1).flatten(1)]
-        exact = sum(float(torch.linalg.svdvals(side)[0]) for side in sides) / len(sides)
-        assert estimate == pytest.approx(exact, rel=1e-4), spectral
 
 
 @EACH_FAMILY

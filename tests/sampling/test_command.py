@@ -12,13 +12,9 @@ import torch
 from PIL import Image
 
 from gan_lightning import GAN, cli
-from gan_lightning.data import digits as digits_data
-from gan_lightning.errors import UserError
-from gan_lightning.extractors.digits import digits
 from gan_lightning.images import latents_at, pixels_of
 from gan_lightning.sampling.command import sample
 from gan_lightning.sampling.interpolation import between
-from gan_lightning.sampling.nearest import neighbours
 from gan_lightning.sampling.pictures import save_grid
 from gan_lightning.scores.sources import read_images
 from tests.conftest import Gan
@@ -73,26 +69,6 @@ def test_classes_and_the_moving_average(run: Path, tmp_path: Path) -> None:
         assert file["labels"].tolist() == [7] * 4
     assert torch.equal(got, gan.sample(4, classes=[7], ema=True))
     assert not torch.equal(got, gan.sample(4, classes=[7]))
-
-
-def test_copies_are_found_and_called_memorized(tmp_path: Path) -> None:
-    """Images 5 and 9 of the dataset as if they had been generated, and one that no one drew."""
-    data = digits_data(root=str(tmp_path))
-    data.prepare_data()
-    images = torch.from_numpy(data.images("train")[[5, 9]].copy())
-    made = torch.cat([images, torch.full((1, 1, 16, 16), 255, dtype=torch.uint8)])
-    found = neighbours(made, data, digits(), 3, 50_000, torch.device("cpu"))
-    assert found.index[:2, 0].tolist() == [5, 9]
-    assert torch.equal(found.images[:2, 0], images)
-    assert found.memorized.tolist() == [True, True, False]
-    assert found.distance[:2, 0].max() < 1e-3
-    assert (found.distance.diff(dim=1) >= 0).all()
-    few = neighbours(made, data, digits(), 1, 100, torch.device("cpu"))
-    assert few.distance[2, 0] >= found.distance[2, 0] - 1e-6
-    with pytest.raises(UserError, match=r"neighbours is 3, but only 3 training images"):
-        neighbours(made, data, digits(), 3, 3, torch.device("cpu"))
-    with pytest.raises(UserError, match=r"digits has images of \(1, 16, 16\)"):
-        neighbours(made[..., :8], data, digits(), 3, 100, torch.device("cpu"))
 
 
 def test_the_nearest_are_written_row_by_row(

@@ -144,28 +144,6 @@ def test_imported_moments_cannot_serve_scores_of_features(tmp_path: Path) -> Non
             Judge(extractor, monitor(), [metric], None, path, 100, "tf1").prepare(SHAPE)
 
 
-def test_generating_leaves_the_generator_and_the_random_state_alone() -> None:
-    generator = TinyGenerator(1).train()
-    generator.norm.momentum = None
-    state = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
-    before = torch.random.get_rng_state()
-    source = GeneratedImages(generator, 64, 3)
-    first = source.block(0, 64)[0]
-    assert torch.equal(first, source.block(0, 64)[0])
-    assert generator.training
-    assert generator.norm.training
-    assert all(torch.equal(state[k], v) for k, v in generator.state_dict().items())
-    assert torch.equal(before, torch.random.get_rng_state())
-
-
-def test_other_weights_are_used_only_while_generating() -> None:
-    generator = TinyGenerator(0)
-    own = GeneratedImages(generator, 8, 3).block(0, 8)[0]
-    source = GeneratedImages(generator, 8, 3, {"matrix": -generator.matrix.detach()})
-    assert torch.equal(source.block(0, 8)[0], 255 - own)
-    assert torch.equal(GeneratedImages(generator, 8, 3).block(0, 8)[0], own)
-
-
 @pytest.fixture(scope="module")
 def three(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """What three processes say."""
