@@ -12,13 +12,7 @@ from filelock import FileLock
 
 from gan_lightning.run_folder import CONFIG, LAST, METRICS, checkpoint_folder
 from gan_lightning.studies import trial
-from gan_lightning.studies.folders import (
-    checkpoint_step,
-    history,
-    is_complete,
-    is_free,
-    is_trained,
-)
+from gan_lightning.studies.folders import checkpoint_step, history, is_complete, is_free, is_trained
 from gan_lightning.studies.trial import Outcome, Task, make
 from tests.studies import fake, fake_run
 
