@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gan_lightning.errors import UserError
+from gan_lightning.report.differences import Against, against_of, difference_rows
 from gan_lightning.report.score_tables import tables_of
 from tests.report.made import made
 from tests.report.views import comparison
@@ -44,3 +45,89 @@ def test_a_value_of_two_options_has_to_be_told_apart(tmp_path: Path) -> None:
     made(tmp_path / "b", 0, {"name": "ssn", "scale": 1}, n_dis=2)
     with pytest.raises(UserError, match=r"value of model.norm.scale and of model.n_dis: write"):
         comparison(tmp_path, against="2")
+
+
+BY = ["model.norm", "model.norm.scale", "model.n_dis"]
+VALUES: dict[str, set[str | None]] = {
+    "model.norm": {"sn", "ssn"},
+    "model.norm.scale": {None, "2"},
+    "model.n_dis": {"1", "5"},
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("sn", Against("model.norm", "sn")),
+        ("norm=sn", Against("model.norm", "sn")),
+        ("model.norm=sn", Against("model.norm", "sn")),
+        ("--model.n_dis=5", Against("model.n_dis", "5")),
+        ("2", Against("model.norm.scale", "2")),
+        (None, None),
+    ],
+)
+def test_a_group_is_named_by_a_value_or_by_option_and_value(
+    text: str | None, found: Against | None
+) -> None:
+    assert against_of(text, VALUES) == found
+
+
+@pytest.mark.parametrize("text", ["bn", "norm=5", "orm=sn", "model.width=2", ""])
+def test_what_names_no_group_is_refused_with_all_that_do(text: str) -> None:
+    with pytest.raises(UserError) as caught:
+        against_of(text, VALUES)
+    assert str(caught.value) == (
+        f"against {text} is no value that groups differ in; these are: model.norm: sn, ssn; "
+        "model.norm.scale: 2, None; model.n_dis: 1, 5"
+    )
+
+
+def test_one_group_has_nothing_to_be_compared_with() -> None:
+    with pytest.raises(UserError, match="these are: none, there is one group"):
+        against_of("sn", {})
+
+
+def test_a_partner_has_the_value_and_all_else_but_what_belongs_to_it() -> None:
+    against = Against("model.norm", "sn")
+    assert against.partner(("bssn", "1.4", "5"), BY) == ("sn", "5")
+    assert against.partner(("sn", None, "5"), BY) == ("sn", "5")
+    assert Against("model.n_dis", "1").partner(("bssn", "1.4", "5"), BY) == ("bssn", "1.4", "1")
+    assert against_of(str(against), VALUES) == against
+
+
+def differences(folder: Path, against: str | None) -> dict[str, tuple[int, float]]:
+    """First value of each group that has a partner, to pairs and mean difference of the FID."""
+    found = comparison(folder, against=against)
+    rows = difference_rows(
+        found.sections[0], found.by, found.against, ["digits_fid"], found.collection
+    )
+    return {str(row.group.key[0]): (row.seeds, row.found["digits_fid"].mean) for row in rows}
+
+
+def test_a_difference_turns_its_sign_with_the_group_it_is_taken_from(tmp_path: Path) -> None:
+    for seed in range(3):
+        made(tmp_path / f"a-{seed}", seed, "sn", [10.0 + seed])
+        made(tmp_path / f"b-{seed}", seed, "bsn", [7.0 - seed])
+    assert differences(tmp_path, "sn") == {"bsn": (3, -5.0)}
+    assert differences(tmp_path, "bsn") == {"sn": (3, 5.0)}
+    assert differences(tmp_path, None) == {}
+
+
+def test_a_group_without_exactly_one_partner_has_no_difference(tmp_path: Path) -> None:
+    made(tmp_path / "sn-1", 0, "sn", [10.0], n_dis=1)
+    made(tmp_path / "bsn-1", 0, "bsn", [8.0], n_dis=1)
+    made(tmp_path / "bsn-5", 0, "bsn", [1.0], n_dis=5)
+    assert differences(tmp_path, "sn") == {"bsn": (1, -2.0)}
+    for scale in (1.0, 2.0):
+        made(tmp_path / f"ssn-{scale}", 0, {"name": "ssn", "scale": scale}, [5.0], n_dis=5)
+    assert differences(tmp_path, "ssn") == {}
+
+
+def test_a_group_without_a_common_seed_has_a_partner_and_no_number(tmp_path: Path) -> None:
+    made(tmp_path / "a", 0, "sn", [10.0])
+    made(tmp_path / "b", 1, "bsn", [7.0])
+    found = comparison(tmp_path, against="sn")
+    (row,) = difference_rows(
+        found.sections[0], found.by, found.against, ["digits_fid"], found.collection
+    )
+    assert (row.seeds, row.found) == (0, {})
