@@ -45,6 +45,14 @@ def test_without_runs_there_is_nothing_to_say() -> None:
     assert (found.sections, found.lines, found.by, found.left_out()) == ([], {}, [], [])
 
 
+def test_options_that_were_asked_for_are_told_from_all_that_differ(tmp_path: Path) -> None:
+    made(tmp_path / "a", 0, "sn")
+    made(tmp_path / "b", 0, "bsn", n_dis=5)
+    asked, all_of_them = comparison(tmp_path, "model.n_dis"), comparison(tmp_path)
+    assert (asked.by, asked.asked) == (["model.n_dis"], True)
+    assert (all_of_them.by, all_of_them.asked) == (["model.norm", "model.n_dis"], False)
+
+
 def test_a_lines_options_are_those_of_its_runs(tmp_path: Path) -> None:
     """With those that all runs share, and without those of other methods."""
     made(tmp_path / "a", 0, {"name": "bssn", "scale": 1.4})

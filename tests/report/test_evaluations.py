@@ -61,7 +61,7 @@ def test_scores_are_the_real_numbers_before_the_protocol() -> None:
 
 def test_a_measure_is_the_same_in_whatever_order_its_facts_come() -> None:
     one = of_facts({"step": 1, "fid": 1.0, "real": "a", "protocol": "b"})
-    two = of_facts({"real": "a", "fid": 1.0, "seed": 3, "protocol": "b", "torch": "2", "step": 1})
+    two = of_facts({"fid": 1.0, "seed": 3, "protocol": "b", "real": "a", "torch": "2", "step": 1})
     assert one == two
     assert of_facts({"protocol": "b", "fid": 1.0, "step": 1}) is None  # no score but behind it
 
@@ -138,7 +138,13 @@ def test_one_evaluation_of_each_measure_stands_for_a_run() -> None:
     assert chosen_at("last", *made) == {"monitor": made[2], "paper": made[1]}
     assert chosen_at("best", *made) == {"monitor": made[0], "paper": made[1]}
     assert chosen_at("end", *made) == {"monitor": made[2]}
-    assert chosen_at("50", *made) == chosen_at("end") == chosen_at("last", None) == {}
+    assert (
+        chosen_at("50", *made)
+        == chosen_at("0", *made)
+        == chosen_at("end")
+        == chosen_at("last", None)
+        == {}
+    )
 
 
 def test_the_newest_is_that_of_the_latest_iteration_in_whatever_order() -> None:

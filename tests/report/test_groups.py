@@ -146,7 +146,8 @@ def collection(folder: Path) -> Collection:
 
 def test_groups_are_made_by_what_is_asked_for_in_its_order(tmp_path: Path) -> None:
     found = collection(tmp_path)
-    assert found.options_for(" --model.n_dis, model.norm,") == ["model.n_dis", "model.norm"]
+    assert found.options_for(" model.norm, --model.n_dis,") == ["model.norm", "model.n_dis"]
+    assert found.options_for("model.n_dis,model.norm") == ["model.n_dis", "model.norm"]
     assert found.options_for("data") == ["data"]  # alike in all runs, and asked for
     assert found.options_for(None) == found.differing()
 
@@ -182,7 +183,7 @@ def test_runs_are_told_apart_by_their_seed_and_what_makes_no_groups(tmp_path: Pa
 
 
 def test_the_measure_of_most_runs_comes_first_and_groups_come_by_size(tmp_path: Path) -> None:
-    made(tmp_path / "a", 0, {"name": "ssn", "scale": 1}, [1.0], measure={"protocol": "paper"})
+    made(tmp_path / "0", 0, {"name": "ssn", "scale": 1}, [1.0], measure={"protocol": "paper"})
     for scale in (10, 9, 2):
         made(tmp_path / str(scale), 0, {"name": "ssn", "scale": scale}, [1.0])
     usual, other = comparison(tmp_path).sections
