@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gan_lightning.errors import UserError
-from gan_lightning.report.finding import DEEP, SIGNS, find_runs
+from gan_lightning.report.finding import DEEP, find_runs
 from tests.report.made import made
 
 
@@ -40,13 +40,41 @@ def found(*arguments: Path) -> list[Path]:
     return [run.path for run in find_runs([str(argument) for argument in arguments])]
 
 
-@pytest.mark.parametrize("name", sorted(SIGNS))
-def test_one_file_of_a_run_is_enough(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("config.yaml", ""),
+        ("config.yaml", "seed_everything: 1\n"),
+        ("metrics.csv", "step,loss\n"),
+        ("scores.jsonl", ""),
+        ("history.jsonl", ""),
+        (".owner.json", ""),
+    ],
+)
+def test_one_file_of_a_run_is_enough(tmp_path: Path, name: str, text: str) -> None:
     """What a kill, a full disk or a careless hand has left is said, not passed over."""
-    text = {"config.yaml": "seed_everything: 1\n", "metrics.csv": "step,loss\n"}.get(name, "")
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / name).write_text(text)
     assert found(tmp_path) == [tmp_path / "a"]
+
+
+@pytest.mark.parametrize("name", ["scores.jsonl", "history.jsonl", ".owner.json"])
+def test_a_config_that_says_nothing_is_a_runs_beside_its_other_files(
+    tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "config.yaml").write_text("theme: dark\n")
+    with pytest.raises(UserError, match="no run of gan fit is in it or below it"):
+        found(tmp_path)
+    (tmp_path / name).touch()
+    assert found(tmp_path) == [tmp_path]
+
+
+def test_a_file_is_no_folder_and_said_to_be_none(tmp_path: Path) -> None:
+    path = made(tmp_path / "a") / "metrics.csv"
+    with pytest.raises(UserError) as caught:
+        found(path)
+    said = f"{path} is a file; give the folder of a run, or one that holds runs"
+    assert str(caught.value) == said
 
 
 def test_a_runs_own_folders_and_hidden_ones_are_not_looked_into(tmp_path: Path) -> None:

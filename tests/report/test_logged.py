@@ -93,6 +93,7 @@ def test_of_a_curve_the_first_of_each_stretch_is_kept(last: int, kept: int) -> N
 def test_spectra_of_no_look_are_none(tmp_path: Path) -> None:
     assert last_spectra(tmp_path / "absent") == {}
     lines = [
+        {"step": 1, "layer": "gone", "squared_singular_values": [9.0]},
         {"step": 5, "layer": "a", "squared_singular_values": [1.0]},
         {"step": 3, "layer": "b", "squared_singular_values": [2.0]},
         {"step": "9", "layer": "c", "squared_singular_values": [3.0]},
