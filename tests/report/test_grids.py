@@ -26,6 +26,7 @@ def test_an_animation_goes_through_training(tmp_path: Path) -> None:
     ("steps", "count", "found"),
     [
         ([5], 4, [5]),
+        ([5], 1, [5]),
         ([3, 1, 2], 3, [1, 2, 3]),
         ([*range(10, 110, 10)], 4, [10, 40, 70, 100]),
         ([*range(1, 101)], 2, [1, 100]),
@@ -68,6 +69,14 @@ def test_an_animation_has_one_size_and_goes_round_without_an_end() -> None:
         moving.seek(1)
         assert (moving.size, moving.info["duration"]) == ((64, 32), PAUSE)
         assert moving.convert("RGB").getpixel((63, 31)) == pytest.approx((90, 0, 0), abs=4)
+
+
+def test_frames_come_in_the_order_of_training() -> None:
+    frames = [picture(8, 8, color) for color in (10, 120, 240)]
+    with Image.open(io.BytesIO(animation(frames))) as moving:
+        for k, grid in enumerate(frames):
+            moving.seek(k)
+            assert moving.convert("RGB").getpixel((0, 0)) == pytest.approx((grid.step, 0, 0), abs=4)
 
 
 @pytest.mark.parametrize(

@@ -144,6 +144,9 @@ def test_a_group_without_a_finished_run_shows_an_unfinished_one_and_says_so(
         ("a", [7.0, 5.0], 0),
         ("b", [1.0, 2.0], 1),
     ]
+    diagnosed(tmp_path / "b", "gradient_norm", {"a": 3.0}, seed=1)
+    _, layers = panels("gradients", study(tmp_path))
+    assert (layers.title, [c.y for c in layers.curves]) == ("all runs", [[3.0, 6.0]])
 
 
 def test_only_outputs_have_a_plain_axis(tmp_path: Path) -> None:
@@ -182,6 +185,14 @@ def test_a_bound_that_two_groups_share_stands_once(tmp_path: Path) -> None:
     (panel,) = panels("variances", study(tmp_path))
     (bound,) = [c for c in panel.curves if c.style == "bound"]
     assert bound == Curve("Theorem 2 (sn)", [0.0, 100.0], [0.1, 0.1], color=0, style="bound")
+
+
+def test_bounds_reach_from_the_first_look_at_any_run_to_the_last(tmp_path: Path) -> None:
+    for norm, ends in {"bsn": (20, 80), "sn": (0, 100)}.items():
+        folder = made(tmp_path / norm, 0, norm)
+        logged(folder, {"norm_ratio/a": dict.fromkeys(ends, 1.5)})
+    (panel,) = panels("norm-ratios", study(tmp_path))
+    assert curve(panel, "at least 1").x == [0.0, 100.0]
 
 
 def test_a_layer_of_which_nothing_is_known_has_no_upper_bound(tmp_path: Path) -> None:

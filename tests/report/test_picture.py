@@ -52,7 +52,7 @@ def test_numbers_and_names_come_back_as_they_were() -> None:
 @pytest.mark.parametrize(
     ("curve", "words"),
     [
-        (Curve("a", [0, 1, 2], [9.0, 1.0, 4.0]), "Lines of y against x. a: from 9 to 4."),
+        (Curve("a", [0, 1, 2], [5.0, 9.0, 4.0]), "Lines of y against x. a: from 5 to 4."),
         (
             Curve("a", [0, 1, 2], [math.nan, 1.0, math.inf]),
             "Lines of y against x. a: from 1 to 1.",
