@@ -54,6 +54,9 @@ def test_a_table_shows_all_that_was_asked_for(tmp_path: Path) -> None:
     (table,) = tables_of(comparison(tmp_path, by="data,model.norm"))
     assert table.head == ["data", "norm", "runs", "digits_fid"]
     assert texts(table) == [["digits", "sn", "1", "3.000"]]
+    seeds(tmp_path, "bsn", 2.0)
+    (table,) = tables_of(comparison(tmp_path, by="data,model.norm"))
+    assert texts(table)[0] == ["digits", "bsn", "1", "2.000"]
 
 
 def test_options_that_only_repeat_others_go_to_the_notes_where_there_are_many(
@@ -158,6 +161,7 @@ def test_differences_follow_the_scores_of_the_same_measure(tmp_path: Path) -> No
     assert texts(table) == [["bsn", "2", "-1.50 ± 0.50"]]
     assert table.notes[1:] == ["below zero is better: digits_fid"]
     assert len(scores.rows) == 2
+    assert texts(tables_of(comparison(tmp_path, against="bsn"))[1]) == [["sn", "2", "+1.50 ± 0.50"]]
     (line,) = [line for line in lines(found) if line["kind"].startswith("difference")]
     assert (line["kind"], line["model.norm"]) == ("difference to model.norm=sn", "bsn")
     assert (line["mean"], line["runs"]) == ("-1.5", "2")

@@ -2,24 +2,194 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
 from optuna.trial import TrialState
 
-from gan_lightning.studies import queue, trial
+from gan_lightning.studies import queue, trial, worker
 from gan_lightning.studies.progress import best_of
-from gan_lightning.studies.worker import Worker
+from gan_lightning.studies.sweep_file import Sweep
+from gan_lightning.studies.trial import Outcome, Task, Watch
+from gan_lightning.studies.worker import Job, Worker
 from tests.studies import fake
 from tests.studies.processes import running, started, until
 
-pytestmark = pytest.mark.runs
+Make = Callable[[Task, Watch], Outcome]
+Ready = Callable[..., tuple[Worker, list[Task]]]
+FINISHED = Outcome("finished", "", "a_fid", 7.0)
 
 
+def in_memory(sweep: Sweep, storage: str) -> optuna.Study:
+    with queue.quiet():
+        return optuna.create_study(direction=sweep.goal)
+
+
+@pytest.fixture
+def ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ready:
+    """Makes a worker whose runs ``make`` makes, and the list of those that it is given.
+
+    Its study is in memory; below, processes share one in a database.
+    """
+
+    def worker_of(make: Make, seeds: int, **changes: Any) -> tuple[Worker, list[Task]]:
+        tasks: list[Task] = []
+
+        def noted(task: Task, watch: Watch) -> Outcome:
+            tasks.append(task)
+            return make(task, watch)
+
+        monkeypatch.setattr(worker, "make", noted)
+        monkeypatch.setattr(queue, "opened", in_memory)
+        job = fake.job(tmp_path, ["well"], seeds, "lock", os.getpid())
+        job = replace(job, content=job.content | changes.pop("content", {}), **changes)
+        found = Worker(job)
+        queue.fill(found.study, found.sweep, seeds)
+        return found, tasks
+
+    return worker_of
+
+
+def test_a_job_is_read_as_it_was_written(tmp_path: Path) -> None:
+    job = replace(fake.job(tmp_path, ["well"], 2, "lock", 7), extra=["--a=ä"], prune=True)
+    assert Job(**json.loads(job.text())) == job
+    assert (job.sweep.name, job.sweep.size, job.sweep.method) == ("x", 2, "grid")
+
+
+def test_every_run_is_made_once_in_its_own_folder(ready: Ready, tmp_path: Path) -> None:
+    found, tasks = ready(lambda task, watch: FINISHED, 3, extra=["--more=1"])
+    found.work()
+    assert [task.folder for task in tasks] == [tmp_path / f"seed={k}" for k in range(3)]
+    assert tasks[1].words == ["gan", "fit", "--how=well", "--seed=1", "--more=1"]
+    assert (tasks[0].metric, tasks[0].goal) == (None, "minimize")
+    assert [t.value for t in queue.of_study(found.study)] == [7.0] * 3
+    found.work()  # nothing waits
+    assert len(tasks) == 3
+
+
+def test_runs_that_may_be_given_the_same_values_have_folders_of_their_own(
+    ready: Ready, tmp_path: Path
+) -> None:
+    content = {"method": "random", "metric": {"name": "acc", "goal": "maximize"}}
+    found, tasks = ready(lambda task, watch: FINISHED, 3, content=content)
+    found.work()
+    assert [t.folder.name.rpartition(",")[2] for t in tasks] == [f"trial={k}" for k in range(3)]
+    assert (tasks[0].metric, tasks[0].goal) == ("acc", "maximize")
+    assert found.study.direction.name == "MAXIMIZE"
+
+
+def test_what_became_of_a_run_is_noted_with_its_value(ready: Ready) -> None:
+    """What diverged has a result, the worst where nothing was measured; what crashed has none."""
+    outcomes = {
+        Outcome("finished", "", "a_fid", 7.0): (TrialState.COMPLETE, 7.0),
+        Outcome("diverged", "NaN", "a_fid", 9.0): (TrialState.COMPLETE, 9.0),
+        Outcome("diverged", "NaN"): (TrialState.COMPLETE, math.inf),
+        Outcome("finished"): (TrialState.COMPLETE, math.inf),
+        Outcome("stopped", "", "a_fid", 8.0): (TrialState.PRUNED, None),
+        Outcome("crashed", "exit code 1"): (TrialState.FAIL, None),
+        Outcome("refused", "--a is 3"): (TrialState.FAIL, None),
+    }
+    left = iter(outcomes)
+    found, tasks = ready(lambda task, watch: next(left), len(outcomes))
+    found.work()
+    trials = queue.of_study(found.study)
+    assert [(t.state, t.value) for t in trials] == list(outcomes.values())
+    for made, task, outcome in zip(trials, tasks, outcomes, strict=True):
+        notes = made.user_attrs
+        assert notes[queue.OUTCOME] == outcome.state
+        assert (notes[queue.REASON], notes[queue.METRIC]) == (outcome.reason, outcome.metric)
+        assert notes[queue.RUN] == str(task.folder)
+        assert notes[queue.WORKER] == queue.worker_name(Path(found.job.lock))
+
+
+@pytest.mark.parametrize(
+    ("method", "state"),
+    [("random", TrialState.COMPLETE), ("bayes", TrialState.FAIL)],
+)
+def test_a_search_for_an_optimum_needs_the_metric_that_it_searches_by(
+    ready: Ready, method: str, state: TrialState
+) -> None:
+    """Without it, every run would be the worst; a diverged one is."""
+    content = {"method": method, "metric": {"name": "acc", "goal": "maximize"}}
+    outcomes = iter([Outcome("diverged"), Outcome("finished")])
+    found, _ = ready(lambda task, watch: next(outcomes), 2, content=content)
+    found.work()
+    diverged, finished = queue.of_study(found.study)
+    assert (diverged.state, diverged.value) == (TrialState.COMPLETE, -math.inf)
+    assert finished.state == state
+
+
+@pytest.mark.parametrize("prune", [True, False])
+def test_a_run_is_watched_and_called_hopeless_only_on_request(ready: Ready, prune: bool) -> None:
+    answers = []
+
+    def make(task: Task, watch: Watch) -> Outcome:
+        answers.extend([watch(1, 9.5), watch(2, 9.0)])
+        return FINISHED
+
+    found, _ = ready(make, 1, prune=prune)
+    for value in range(5):
+        measured = {1: 10.0, 2: float(value)}
+        found.study.add_trial(optuna.create_trial(value=1.0, intermediate_values=measured))
+    found.work()
+    assert answers == [False, prune]
+    assert found.study.trials[0].intermediate_values == {1: 9.5, 2: 9.0}
+
+
+def test_a_worker_that_is_told_to_stop_puts_its_run_back(ready: Ready) -> None:
+    def make(task: Task, watch: Watch) -> Outcome:
+        raise SystemExit(143)
+
+    found, tasks = ready(make, 2)
+    with pytest.raises(SystemExit):
+        found.work()
+    assert len(tasks) == 1
+    trials = queue.of_study(found.study)
+    assert [(t.user_attrs[queue.SLOT], t.state) for t in trials] == [
+        (0, TrialState.FAIL),
+        (1, TrialState.WAITING),
+        (0, TrialState.WAITING),
+    ]
+
+
+def test_a_worker_that_was_taken_for_dead_goes_on_with_what_waits(ready: Ready) -> None:
+    """Another process has put its run into the queue again, which is complete by then."""
+
+    def make(task: Task, watch: Watch) -> Outcome:
+        if len(tasks) == 1:
+            queue.put_back(found.study, 0)
+        return FINISHED
+
+    found, tasks = ready(make, 1)
+    found.work()
+    assert len(tasks) == 2
+    assert tasks[0].folder == tasks[1].folder
+    trials = queue.of_study(found.study)
+    assert [t.state for t in trials] == [TrialState.FAIL, TrialState.COMPLETE]
+
+
+def test_a_run_that_is_in_the_queue_twice_is_made_once(ready: Ready) -> None:
+    found, tasks = ready(lambda task, watch: FINISHED, 1)
+    with queue.quiet():
+        found.study.enqueue_trial({}, user_attrs={queue.SLOT: 0})
+    found.work()
+    assert len(tasks) == 1
+    trials = queue.of_study(found.study)
+    assert [t.state for t in trials] == [TrialState.COMPLETE, TrialState.PRUNED]
+
+
+# ------------------------------------------------------------------------------------ as processes
+
+
+@pytest.mark.runs
 def test_two_workers_share_a_study_whose_runs_fail_in_every_way(tmp_path: Path) -> None:
     """Each run is begun once, but for crashes; one that fails stops no other."""
     how = ["well", "diverged", "refused", "killed once"]
@@ -39,6 +209,7 @@ def test_two_workers_share_a_study_whose_runs_fail_in_every_way(tmp_path: Path) 
     assert [t.user_attrs[queue.SLOT] for t in queue.of_study(study, TrialState.WAITING)] == [4, 5]
 
 
+@pytest.mark.runs
 def test_a_worker_that_is_killed_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -59,6 +230,7 @@ def test_a_worker_that_is_killed_loses_nothing(
     assert [t.user_attrs[queue.SLOT] for t in queue.of_study(study)] == [0, 0]
 
 
+@pytest.mark.runs
 def test_a_run_that_two_machines_put_into_the_queue_is_made_once(tmp_path: Path) -> None:
     job = fake.job(tmp_path, ["well"], 2, "lock", os.getpid())
     study = queue.opened(job.sweep, job.storage)
@@ -71,6 +243,7 @@ def test_a_run_that_two_machines_put_into_the_queue_is_made_once(tmp_path: Path)
     assert states == [TrialState.COMPLETE, TrialState.COMPLETE, TrialState.PRUNED]
 
 
+@pytest.mark.runs
 @pytest.mark.parametrize("prune", [True, False])
 def test_a_run_worse_than_the_median_is_stopped_on_request(
     prune: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
