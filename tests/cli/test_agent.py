@@ -13,9 +13,6 @@ from gan_lightning.runs.signals import Signals
 from tests.studies.agent import FORMS, VALUES, of_agent
 
 
-
-
-
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_gives_the_same_options(form: str, tmp_path: Path) -> None:
     words = ["fit", "--config", "configs/cifar10.yaml", *of_agent(form, VALUES)]
@@ -41,7 +38,3 @@ def test_a_value_may_look_like_an_option() -> None:
 def test_a_word_of_no_form_stays() -> None:
     """It is the parser's to refuse."""
     assert as_options(["fit", "--a=1", "oops", "{oops"]) == ["fit", "--a=1", "oops", "{oops"]
-
-
-
-

@@ -15,8 +15,8 @@ from gan_lightning.report.picture import Curve, Panel, Style
 LINE = Curve("sn", [0.0, 50.0, 100.0], [9.0, 5.0, 4.0], [8.0, 4.0, 3.0], [10.0, 6.0, 5.0])
 
 
-def panel(*curves: Curve, title: str = "", **options: bool) -> Panel:
-    return Panel(title, "iteration", "fid", [*curves], **options)
+def panel(*curves: Curve, title: str = "", log_y: bool = False) -> Panel:
+    return Panel(title, "iteration", "fid", [*curves], log_y=log_y)
 
 
 def size(png: bytes) -> tuple[int, int]:

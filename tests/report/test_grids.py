@@ -19,6 +19,7 @@ def test_an_animation_goes_through_training(tmp_path: Path) -> None:
     found = grids(files, chosen(list(files)))
     assert [grid.step for grid in found] == [10, 20, 30]  # the damaged one is left out
     with Image.open(io.BytesIO(animation(found))) as moving:
+        # Ignored below: what only moving pictures have.
         assert (moving.format, moving.n_frames, moving.size) == ("GIF", 3, (64, 32))  # type: ignore[attr-defined]
 
 

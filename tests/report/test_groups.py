@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gan_lightning.errors import UserError
-from gan_lightning.report.evaluations import Evaluation
+from gan_lightning.report.evaluations import Evaluation, Measure
 from gan_lightning.report.groups import (
     Collection,
     Group,
@@ -209,7 +209,7 @@ def test_an_option_that_repeats_another_tells_nothing_more(
 
 
 def outcome(seed: str | None, fid: float) -> Outcome:
-    found = {(): Evaluation(1, {"fid": fid}, ())}
+    found: dict[Measure, Evaluation] = {(): Evaluation(1, {"fid": fid}, ())}
     return Outcome(f"run-{seed}", seed, Ending("finished"), {}, found, True)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ def lines(found: Comparison) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(as_csv(found))))
 
 
-def seeds(folder: Path, norm: str, *fids: float, **options: int) -> None:
+def seeds(folder: Path, norm: str, *fids: float, **options: Any) -> None:
     for seed, fid in enumerate(fids):
         made(folder / f"{norm}-{seed}-{options}", seed, norm, [fid], **options)
 
@@ -192,7 +193,8 @@ def test_so_many_of_the_runs_left_out_are_named_and_the_rest_counted(tmp_path: P
 
 def test_without_runs_there_are_no_tables() -> None:
     nothing = Comparison.of([], None, At("end"))
-    assert tables_of(nothing) == lines(nothing) == []
+    assert tables_of(nothing) == []
+    assert lines(nothing) == []
 
 
 # ------------------------------------------------------------------------------------------- files

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 
 import numpy as np
 import pytest
@@ -101,7 +102,8 @@ def test_an_interval_holds_the_mean_and_no_value_beyond_the_sample() -> None:
 
 
 def test_only_what_both_have_is_paired() -> None:
-    ours, theirs = {"0": 3.0, "1": 5.0, "2": 7.0}, {"2": 1.0, "0": 2.0, "5": 9.0}
+    ours: dict[Hashable, float] = {"0": 3.0, "1": 5.0, "2": 7.0}
+    theirs: dict[Hashable, float] = {"2": 1.0, "0": 2.0, "5": 9.0}
     assert paired(ours, theirs) == [1.0, 6.0]
     assert paired(theirs, ours) == [-6.0, -1.0]
     assert paired(ours, {"9": 1.0}) == paired({}, theirs) == []

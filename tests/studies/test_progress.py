@@ -64,7 +64,7 @@ def study(*trials: FrozenTrial) -> optuna.Study:
     ("made", "workers", "said"),
     [
         (0, 1, "mine: 5 runs, one after the other, in out\n"),
-        (0, 3, "mine: 5 runs, 3 at a time, in out\n"),
+        (0, 2, "mine: 5 runs, 2 at a time, in out\n"),
         (2, 1, "mine: 5 runs, 2 of them made before, one after the other, in out\n"),
     ],
 )
@@ -172,7 +172,9 @@ def test_a_run_that_failed_and_then_did_not_has_a_result(
 
 def test_the_best_is_the_least_or_the_greatest_of_what_was_measured() -> None:
     values = [3.0, 1.0, math.inf, 2.0]
-    trials = study(*(ended(k, value) for k, value in enumerate(values)), failure(9)).trials
+    made = [ended(k, value) for k, value in enumerate(values)]
+    stopped = ended(8, 0.5, TrialState.PRUNED, "stopped")
+    trials = study(*made, stopped, failure(9)).trials
     assert [t.value for t in best_of(trials, sweep())] == [1.0, 2.0, 3.0]
     assert [t.value for t in best_of(trials, sweep("maximize"))] == [3.0, 2.0, 1.0]
     assert best_of([], sweep()) == []
