@@ -66,7 +66,7 @@ def _parsed(text: str) -> object:
     """A list or mapping that is written as text."""
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):  # the latter for a date that no month has
         return text
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
+from PIL import Image
 
 MEASURE = {
     "fid_real": 1000,
@@ -78,3 +81,31 @@ def made(
     start = {"time": "now", "iteration": 0, "max_steps": max_steps, "changed": {}}
     (folder / "history.jsonl").write_text(json.dumps(start) + "\n")
     return folder
+
+
+def logged(folder: Path, columns: Mapping[str, Mapping[int, float]]) -> Path:
+    """Replaces a run's metrics."""
+    steps = sorted({step for points in columns.values() for step in points})
+    text = io.StringIO()
+    file = csv.DictWriter(text, ["step", *columns], restval="", lineterminator="\n")
+    file.writeheader()
+    for step in steps:
+        row = {name: points[step] for name, points in columns.items() if step in points}
+        file.writerow({"step": step, **row})
+    (folder / "metrics.csv").write_text(text.getvalue())
+    return folder
+
+
+def png(path: Path, color: int) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    Image.new("RGB", (64, 32), (color, 0, 255 - color)).save(path)
+    return path
+
+
+def inception(protocol: str) -> dict[str, str]:
+    return {"protocol": protocol, "extractor": "inception"}
+
+
+def of_cifar10(folder: Path) -> None:
+    text = (folder / "config.yaml").read_text()
+    (folder / "config.yaml").write_text(text.replace("data.digits", "data.cifar10"))

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import math
 from pathlib import Path
 from typing import Any
 
-import optuna
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gan_lightning.errors import UserError
-from gan_lightning.studies.parameters import Choice, Range, parameter
 from gan_lightning.studies.sweep_file import read, understood
 
 COMMAND = ["gan", "fit", "--config", "configs/digits.yaml", "${args}"]
@@ -131,38 +128,3 @@ def test_other_files_are_refused(text: str, tmp_path: Path) -> None:
         read(path)
     with pytest.raises(UserError, match="No such file"):
         read(tmp_path / "absent.yaml")
-
-
-RANGES: dict[str, tuple[dict[str, Any], float, float]] = {
-    "uniform": ({"min": 0.5, "max": 2.0}, 0.5, 2.0),
-    "int_uniform": ({"min": 2, "max": 4}, 2, 4),
-    "q_uniform": ({"min": 0, "max": 1, "q": 0.25}, 0, 1),
-    "log_uniform": ({"min": -3, "max": 0}, math.exp(-3), 1),
-    "log_uniform_values": ({"min": 1e-4, "max": 1e-2}, 1e-4, 1e-2),
-    "q_log_uniform_values": ({"min": 1, "max": 64, "q": 2}, 0, 64),
-}
-
-
-@pytest.mark.parametrize("distribution", RANGES)
-def test_ranges_are_drawn_from(distribution: str) -> None:
-    spec, low, high = RANGES[distribution]
-    read = parameter("a", {**spec, "distribution": distribution})
-    assert isinstance(read, Range)
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    drawn = [read.suggest(study.ask()) for _ in range(200)]
-    assert low <= min(drawn) < max(drawn) <= high
-    middle = math.sqrt(low * high) if distribution.startswith("log") else (low + high) / 2
-    below = sum(value < middle for value in drawn)
-    if distribution in ("uniform", "log_uniform", "log_uniform_values"):
-        assert 70 < below < 130  # 100 expected, 7 its standard deviation
-    if "q_" in distribution:
-        assert all((value / spec["q"]).is_integer() for value in drawn)
-    if distribution == "int_uniform":
-        assert set(drawn) == {2, 3, 4}
-
-
-def test_bounds_say_the_distribution_as_on_wandb() -> None:
-    assert parameter("a", {"min": 1, "max": 2}) == Range("a", "int_uniform", 1, 2)
-    assert parameter("a", {"min": 1.0, "max": 2}) == Range("a", "uniform", 1.0, 2)
-    assert parameter("a", {"value": [1]}) == Choice("a", ([1],))
