@@ -100,8 +100,14 @@ class Worker:
         return self.study.get_trials(deepcopy=False)[self._number or 0].state
 
     def _make(self, trial: optuna.Trial) -> float:
-        """Optuna's objective."""
+        """Optuna's objective; a ValueError from here must not pass for Optuna's own, in `work`."""
         self._number = trial.number
+        try:
+            return self._made(trial)
+        except ValueError as error:
+            raise RuntimeError(f"run {trial.number} could not be made") from error
+
+    def _made(self, trial: optuna.Trial) -> float:
         if queue.SLOT not in trial.user_attrs or queue.is_repeated(self.study, trial):
             raise optuna.TrialPruned
         trial.set_user_attr(queue.WORKER, queue.worker_name(Path(self.job.lock)))

@@ -176,6 +176,19 @@ def test_a_worker_that_was_taken_for_dead_goes_on_with_what_waits(ready: Ready) 
     assert [t.state for t in trials] == [TrialState.FAIL, TrialState.COMPLETE]
 
 
+def test_an_error_of_the_program_is_not_taken_for_one_of_the_queue(ready: Ready) -> None:
+    """It ends the worker, whose log then tells of it."""
+
+    def make(task: Task, watch: Watch) -> Outcome:
+        raise ValueError("a mistake of ours")
+
+    found, tasks = ready(make, 1)
+    with pytest.raises(RuntimeError, match="run 0 could not be made") as caught:
+        found.work()
+    assert str(caught.value.__cause__) == "a mistake of ours"
+    assert len(tasks) == 1
+
+
 def test_a_run_that_is_in_the_queue_twice_is_made_once(ready: Ready) -> None:
     found, tasks = ready(lambda task, watch: FINISHED, 1)
     with queue.quiet():
