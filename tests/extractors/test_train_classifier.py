@@ -118,6 +118,12 @@ def test_one_image_at_least_is_kept_and_a_class_without_one_has_no_accuracy(tmp_
     assert len(result["accuracy_per_class"]) == 3
 
 
+def test_one_image_at_least_is_left_to_train_on(tmp_path: Path) -> None:
+    result = trained(few(), tmp_path, held_out=0.99)
+    assert result["held_out_count"] == 19
+    assert None not in result["accuracy_per_class"]
+
+
 class half_labelled(few):
     """A test split that is there, but without labels."""
 
