@@ -98,6 +98,14 @@ def test_a_fingerprint_stays_however_the_tensors_lie_in_memory() -> None:
     assert fingerprint("x", {"b": TENSORS["b"], "a": column}) == whole
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.bool, torch.complex64])
+def test_tensors_of_every_type_have_a_fingerprint(dtype: torch.dtype) -> None:
+    one, two = torch.zeros(2, 2, dtype=dtype), torch.tensor([[0, 1], [0, 0]]).to(dtype)
+    assert fingerprint("x", {"a": one}) == fingerprint("x", {"a": one.clone()})
+    assert fingerprint("x", {"a": one}) != fingerprint("x", {"a": two})
+    assert fingerprint("x", {"a": one[0, 0]}) != fingerprint("x", {"a": one[:0]})
+
+
 @pytest.mark.parametrize("content", [b"", b"weights", bytes(range(256)) * 9])
 def test_the_checksum_of_a_file_is_that_of_its_bytes(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "weights.pth"
