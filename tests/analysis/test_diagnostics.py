@@ -226,8 +226,8 @@ def test_images_are_judged_by_their_own_classes() -> None:
 
 def test_outputs_are_means_of_images_as_they_are() -> None:
     """Not as training augments them; of held-out images only where there are some."""
-    looked = view(Halved(), images((2.0,), (4.0,)), images((0.0,)), see=lambda x: 100 * x)
-    assert numbers(output()(looked)) == {"real": (2 + 8) / 2, "fake": 0.0}
+    looked = view(Halved(), images((2.0,), (4.0,)), images((1.0,)), see=lambda x: 100 * x)
+    assert numbers(output()(looked)) == {"real": (2 + 8) / 2, "fake": 0.5}
     looked = view(Halved(), images((2.0,)), images((0.0,)), held_out=images((6.0,)))
     assert numbers(output()(looked)) == {"real": 2.0, "fake": 0.0, "held_out": 18.0}
 

@@ -19,6 +19,7 @@ from gan_lightning.data.base import Split
 from gan_lightning.data.prepared import Prepared
 from gan_lightning.errors import UserError
 from gan_lightning.networks import ConditionalCNNGenerator, ProjectionCNNDiscriminator
+from gan_lightning.penalties import gradient_penalty
 from gan_lightning.streams import stream
 from tests.callbacks import runs
 from tests.conftest import bare_trainer, same
@@ -113,8 +114,12 @@ def test_nothing_that_training_draws_is_looked_at(trained: Trained) -> None:
     assert not torch.equal(theirs.mix[0], draw.mix)
 
 
-def test_the_networks_are_those_in_training(trained: Trained) -> None:
+def test_the_networks_are_those_in_training(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the objective and the penalties that the discriminator's loss is made of."""
     gan, trainer = trained
+    monkeypatch.setattr(gan, "penalties", (gradient_penalty(),))
     view = view_of(gan, trainer, 3)
     assert view.generator is gan.generator
     assert view.discriminator is gan.player

@@ -124,10 +124,15 @@ def test_nothing_takes_the_place_of_the_best(run: Path) -> None:
 
 
 def test_only_checkpoints_that_are_whole_are_offered(run: Path) -> None:
+    """Not what a killed process left of one, whole or not."""
     Path(of(run, "best")).write_text("torn")
-    (run / "checkpoints" / "best.json").write_text("{}")
-    with pytest.raises(UserError, match=r"there is no file nowhere\.ckpt\. .*: last\.ckpt, step"):
+    saved(run / "checkpoints" / "last.ckpt.draft-77", 99)
+    with pytest.raises(UserError) as caught:
         checkpoint_path(run, "nowhere.ckpt")
+    assert str(caught.value) == (
+        f"ckpt_path nowhere.ckpt: there is no file nowhere.ckpt. Checkpoints of `run` {run}: "
+        "last.ckpt, step=00000004.ckpt, step=00000009.ckpt"
+    )
 
 
 def test_a_run_without_checkpoints_says_so(tmp_path: Path) -> None:

@@ -181,6 +181,7 @@ UNSAYABLE = {
     "another value": Doubling(),
     "more than its arguments say": Changed(5),
     "a list of objects": [SIZED],
+    "an object of objects": Owner(SIZED),
     "of a class that does not say what its arguments are": torch.zeros(1),
 }
 

@@ -65,6 +65,12 @@ def test_images_of_another_shape_are_refused() -> None:
         require_agreement(made, lambda z: generate_from(made, z).flatten(1), "x")
 
 
+def test_a_program_that_makes_the_same_of_all_latents_is_refused() -> None:
+    made = trained("none")
+    with pytest.raises(UserError, match="differ"):
+        require_agreement(made, lambda z: generate_from(made, 0 * z), "x")
+
+
 def test_a_program_is_asked_for_classes_if_the_generator_has_some() -> None:
     made = trained("sn", conditional=True)
     assert require_agreement(made, lambda z, y: generate_from(made, z, (y,)), "x") == 0
