@@ -51,7 +51,7 @@ def test_programs_make_the_same_images_for_any_number(
 @pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["pt2", "onnx"])
 def test_programs_say_what_another_program_must_know(suffix: str) -> None:
-    plain = folded(trained("none", conditional=True))
+    plain = folded(trained("none"))
     content, _ = programs.as_onnx(plain) if suffix == "onnx" else programs.as_pt2(plain)
     if suffix == "pt2":
         about = {programs.ABOUT: ""}
