@@ -107,6 +107,7 @@ def test_a_pickle_runs_nothing(tmp_path: Path) -> None:
 
 
 MINE = """
+from torch import nn
 from gan_lightning.normalization import Normalization
 
 class Norm(Normalization):
