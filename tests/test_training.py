@@ -184,16 +184,6 @@ def test_sampling_disturbs_nothing(gan: Gan) -> None:
     assert same(dict(model.state_dict()), before)
 
 
-def test_predict_writes_the_images(gan: Gan, tmp_path: Path) -> None:
-    model = gan("--model.generator_optimizer.lr", "0.05").model
-    gan("--ckpt_path", "last", "--data.num_predict", "6", subcommand="predict")
-    with np.load(tmp_path / "run" / "predictions" / "images.npz") as file:
-        images = file["images"]
-    assert images.shape == (6, 16, 16, 1)
-    assert len({image.tobytes() for image in images}) == 6
-    assert np.array_equal(images, model.sample(6).permute(0, 2, 3, 1).numpy())
-
-
 @pytest.mark.parametrize("subcommand", ["validate", "test"])
 def test_other_subcommands_leave_the_run_as_it_is(
     gan: Gan, tmp_path: Path, subcommand: str

@@ -59,7 +59,11 @@ def _said(value: object) -> dict[str, Any] | None:
     if isinstance(value, partial):
         plain = inspect.isclass(value.func) and not value.args and is_plain(value.keywords)
         return _spec(value.func, dict(value.keywords)) if plain else None
-    names, state = inspect.signature(type(value)).parameters, _state(value)
+    try:
+        names = inspect.signature(type(value)).parameters
+    except ValueError:  # of a class made in C, which does not say what its arguments are
+        return None
+    state = _state(value)
     if not names.keys() <= state.keys() or not is_plain(state):
         return None
     arguments = {name: state[name] for name in names}

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
+import torch
 from torch import Tensor, nn
 
 from gan_lightning.errors import UserError
@@ -75,7 +76,8 @@ def fingerprint(label: str, tensors: Mapping[str, Tensor]) -> str:
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-        digest.update(tensor.numpy().tobytes())
+        content = tensor.reshape(-1).view(torch.uint8)  # numpy has no bfloat16
+        digest.update(content.numpy().tobytes())
     return digest.hexdigest()[:16]
 
 

@@ -161,7 +161,7 @@ def _divided(data: ImageData, share: float, seed: int) -> tuple[Labelled, Labell
     if tested is not None:
         return Labelled(images, labels, np.arange(len(images)), "training images"), tested
     order = stream(seed, "extractor split", 0).permutation(len(images))
-    count = max(1, round(share * len(images)))
+    count = min(max(1, round(share * len(images))), len(images) - 1)  # one at least for each use
     rest = Labelled(images, labels, order[count:], "training images")
     return rest, Labelled(images, labels, order[:count], "training images kept for it")
 

@@ -13,13 +13,11 @@ import torch
 from jsonargparse import ArgumentParser
 from torch import Tensor
 
-from gan_lightning.callbacks.comparison import Row, table
 from gan_lightning.callbacks.ema import GeneratorAverage
 from gan_lightning.callbacks.evaluation import Evaluation
 from gan_lightning.extractors.classifier import classifier
 from gan_lightning.extractors.inception import inception
 from gan_lightning.scores.precision_recall import precision_recall
-from gan_lightning.scores.record import Result
 from tests.callbacks import runs
 
 ROOT = Path(__file__).parents[2]
@@ -158,13 +156,6 @@ def test_a_trial_run_leaves_nothing_behind(tmp_path: Path) -> None:
     assert not (tmp_path / "scores.jsonl").exists()
     assert not (tmp_path / "checkpoints" / "best.ckpt").exists()
     assert len(list((tmp_path / "cache").iterdir())) == 1
-
-
-def test_scores_far_below_one_show_digits_that_tell(tmp_path: Path) -> None:
-    counts = {"fid_generated": 10, "fid_real": 20}
-    row = Row("generator", Result({"fid": 12.34567, "kid": 0.000423151, "is_std": 0.0}, counts))
-    shown = table([row], "monitor", "inception").splitlines()[-1].split()
-    assert shown == ["generator", "10", "12.346", "0.0004232", "0.000"]
 
 
 # ------------------------------------------------------------------------------------ two processes

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gan_lightning import cli
-from gan_lightning.cli.arguments import checkpoint_path, holds_run, option, with_run_folder
+from gan_lightning.cli.arguments import holds_run, option, with_run_folder
 from gan_lightning.errors import UserError
 from gan_lightning.runs.lock import run_locked
 from tests.conftest import Gan, last, rows
@@ -178,19 +178,6 @@ def test_a_damaged_last_checkpoint_falls_back_to_the_newest_whole_one(
     assert [line["ended"] for line in history if "ended" in line] == ["finished", "finished"]
     assert last(run)["global_step"] == 6
     assert rows(run) == rows(tmp_path / "whole")
-
-
-def test_a_damaged_checkpoint_that_was_named_is_refused(gan: Gan, tmp_path: Path) -> None:
-    gan("--checkpoints.keep_every_n_steps", "3")
-    run = tmp_path / "run"
-    path = run / "checkpoints" / "step=00000003.ckpt"
-    path.write_text("torn")
-    with pytest.raises(UserError, match=r"step=00000003\.ckpt is damaged.*best\.ckpt.*last\.ckpt"):
-        checkpoint_path(str(run), str(path))
-    for other in (run / "checkpoints").glob("*.ckpt"):
-        other.write_text("torn")
-    with pytest.raises(UserError, match=r"last\.ckpt is damaged.*: none"):
-        checkpoint_path(str(run), "last")
 
 
 def test_of_an_option_that_stands_twice_the_last_counts() -> None:

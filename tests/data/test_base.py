@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -214,6 +215,29 @@ def test_fewer_images_than_a_batch(root: Path) -> None:
     few.prepare_data()
     with pytest.raises(UserError, match=f"^batch_size {COUNT + 1} .* the {COUNT} images"):
         few.setup()
+
+
+LIMITS: list[tuple[dict[str, int], str]] = [
+    (
+        {"limit": COUNT + 1},
+        rf"limit {COUNT + 1} is more than the {COUNT} images of folder. Choose at most {COUNT}",
+    ),
+    ({"limit": 0}, r"limit 0 is not allowed. Choose at least 1"),
+    ({"limit": 5, "limit_seed": -1}, r"limit_seed -1 is not allowed"),
+    ({"limit": 5, "batch_size": 6}, r"batch_size 6 is more than the 5 images .* that limit leaves"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), LIMITS)
+def test_a_limit_that_cannot_be(root: Path, options: dict[str, int], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        prepared_folder(root, **options)
+
+
+def prepared_folder(root: Path, **options: Any) -> None:
+    data = folder(root=str(root), size=8, **{"batch_size": 2, **options})
+    data.prepare_data()
+    data.setup()
 
 
 @pytest.mark.parametrize("dataset", [imagenet, folder])

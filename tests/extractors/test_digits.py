@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
-from gan_lightning.data import digits as digits_data
 from gan_lightning.errors import UserError
 from gan_lightning.extractors import train_digits
-from gan_lightning.extractors.digits import WEIGHTS, digits
+from gan_lightning.extractors.digits import digits
 from gan_lightning.scores.protocol import monitor
 from gan_lightning.scores.scoring import Judge
 from gan_lightning.scores.sources import ArrayImages, Images, ImageSource, NoiseImages
@@ -83,13 +80,6 @@ def test_one_class_alone_scores_near_one_and_all_near_ten(judge: Judge) -> None:
     assert 9 < scores(judge, IMAGES)["digits_is_mean"] <= 10
 
 
-def test_the_extractor_sees_the_digits_that_the_dataset_makes() -> None:
-    data = digits_data()
-    data.setup("fit")
-    np.testing.assert_array_equal(IMAGES, data.images("train"))
-    np.testing.assert_array_equal(LABELS, data.labels("train"))
-
-
 def test_it_recognizes_digits() -> None:
     extractor = digits()
     extractor.prepare()
@@ -106,13 +96,6 @@ def test_the_bundled_file_is_the_one_that_published_scores_rest_on() -> None:
     assert not any(p.requires_grad for p in extractor.parameters())
     extractor.train()
     assert not extractor.training
-
-
-@pytest.mark.slow
-def test_the_bundled_file_is_reproduced_bit_for_bit(tmp_path: Path) -> None:
-    train_digits.main(tmp_path / WEIGHTS)
-    bundled = (resources.files("gan_lightning.extractors") / WEIGHTS).read_bytes()
-    assert (tmp_path / WEIGHTS).read_bytes() == bundled
 
 
 @pytest.mark.parametrize("shape", [(3, 16, 16), (1, 28, 28), (1, 16, 8)])

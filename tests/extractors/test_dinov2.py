@@ -9,12 +9,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor
 
 from gan_lightning.errors import UserError
 from gan_lightning.extractors.dinov2 import VisionTransformer, dinov2
-from gan_lightning.extractors.resizing import pillow
 from gan_lightning.scores.protocol import monitor
 from gan_lightning.scores.scoring import Judge
 from gan_lightning.scores.sources import ArrayImages, NoiseImages
@@ -101,14 +99,6 @@ def test_positions_of_the_trained_size_are_used_as_they_are(state: dict[str, Ten
     smaller = network._positions(16, 16)
     assert smaller.shape == (1, 257, WIDTH)
     assert torch.equal(smaller[:, 0], network.pos_embed[:, 0])
-
-
-@pytest.mark.parametrize("size", [16, 48, 300])
-def test_the_resize_is_pillows(size: int) -> None:
-    image = np.random.default_rng(0).integers(256, size=(size, size, 3), dtype=np.uint8)
-    expected = Image.fromarray(image).resize((224, 224), Image.Resampling.BICUBIC)
-    got = pillow(torch.from_numpy(image).permute(2, 0, 1)[None], 224)[0].permute(1, 2, 0)
-    np.testing.assert_array_equal(got, np.asarray(expected))
 
 
 def test_it_gives_a_distance_of_its_name_and_no_inception_score(extractor: dinov2) -> None:

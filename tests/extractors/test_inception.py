@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from gan_lightning.errors import UserError
@@ -19,7 +17,6 @@ from gan_lightning.extractors.inception import (
     inception,
     torch_fidelity_network,
 )
-from gan_lightning.extractors.resizing import clean, tf1
 from gan_lightning.scores.fid import Gaussian, Moments, frechet_distance
 from gan_lightning.scores.sources import NoiseImages
 
@@ -121,31 +118,6 @@ def test_every_variant_has_a_name_and_a_fingerprint_of_its_own(
     assert variant.name == name
     assert len(range(variant.num_classes)[variant.counted_classes]) == counted
     assert (variant.fingerprint == inception().fingerprint) == (arguments == {})
-
-
-@pytest.mark.parametrize("shape", [(32, 32), (40, 24), (299, 299), (400, 310)])
-def test_the_clean_resize_is_pillows(shape: tuple[int, int]) -> None:
-    """Of each channel in floating point, as clean-fid does it."""
-    height, width = shape
-    image = np.random.default_rng(0).integers(256, size=(height, width), dtype=np.uint8)
-    resized = Image.fromarray(image.astype(np.float32)).resize((299, 299), Image.Resampling.BICUBIC)
-    got = clean(torch.from_numpy(image)[None, None], 299)[0, 0].numpy()
-    np.testing.assert_allclose(got, np.asarray(resized).clip(0, 255), atol=5e-3)
-    assert got.max() == 255 or shape == (299, 299)
-
-
-@pytest.mark.parametrize("size", [4, 7])
-def test_tf1s_resize_takes_each_pixel_from_where_tensorflow_took_it(size: int) -> None:
-    image = np.random.default_rng(0).integers(256, size=(5, 5), dtype=np.uint8)
-    got = tf1(torch.from_numpy(image)[None, None], size)[0, 0].numpy()
-    for i in range(size):
-        for j in range(size):
-            y, x = i * 5 / size, j * 5 / size
-            top, left = int(y), int(x)
-            bottom, right = min(top + 1, 4), min(left + 1, 4)
-            dy, dx = y - top, x - left
-            rows = [image[r, left] * (1 - dx) + image[r, right] * dx for r in (top, bottom)]
-            assert got[i, j] == pytest.approx(rows[0] * (1 - dy) + rows[1] * dy, abs=1e-3)
 
 
 @pytest.mark.slow

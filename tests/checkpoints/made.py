@@ -1,0 +1,43 @@
+"""Checkpoints of a GAN of a few weights."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gan_lightning import GAN
+from gan_lightning.checkpoints.compatible import stamp
+from gan_lightning.networks import CNNDiscriminator, CNNGenerator
+
+SHAPE = (1, 16, 16)
+SMALL = {
+    "generator": {
+        "class_path": "gan_lightning.networks.CNNGenerator",
+        "init_args": {"latent_dim": 4, "width": 1},
+    },
+    "discriminator": {
+        "class_path": "gan_lightning.networks.CNNDiscriminator",
+        "init_args": {"width": 1},
+    },
+}
+
+
+def save(module: GAN, path: Path, **changes: Any) -> Path:
+    """Saves what Lightning does of a module, as far as loading reads it."""
+    arguments = {**dict(module.hparams), **changes}
+    checkpoint = {"state_dict": module.state_dict(), "hyper_parameters": arguments}
+    stamp(checkpoint)
+    torch.save(checkpoint, path)
+    return path
+
+
+def small(**arguments: Any) -> GAN:
+    """A GAN of a few weights."""
+    makers: dict[str, Any] = {
+        "generator": partial(CNNGenerator, latent_dim=4, width=1),
+        "discriminator": partial(CNNDiscriminator, width=1),
+    }
+    return GAN(SHAPE, **{**makers, **arguments})
