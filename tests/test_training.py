@@ -207,12 +207,6 @@ def test_other_subcommands_leave_the_run_as_it_is(
     assert {path: path.read_bytes() for path in files} == before
 
 
-def test_iterations_of_a_training_step_divide_the_validation_interval(gan: Gan) -> None:
-    with pytest.raises(UserError, match="3 does not divide the Trainer's val_check_interval 4"):
-        gan("--model.iterations_per_batch", "3")
-    assert gan("--model.iterations_per_batch", "2", folder="two").trainer.global_step == 6
-
-
 def test_a_generator_of_another_value_range_is_refused(
     gan: Gan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
