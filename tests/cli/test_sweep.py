@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from gan_lightning.cli.commands import run_command
 from gan_lightning.cli.sweep import samples, sweep, with_file_named
 from gan_lightning.errors import UserError
 from gan_lightning.studies.sweep_file import Sweep, read
@@ -73,6 +74,13 @@ def test_the_file_comes_first_and_options_of_every_run_last(
     words: list[str], options: list[str]
 ) -> None:
     assert with_file_named(words) == options
+
+
+@pytest.mark.parametrize("words", [[], ["--", "--data.root", "x"], ["--dry-run"]], ids=repr)
+def test_a_sweep_without_a_file_is_told_that_it_needs_one(words: list[str]) -> None:
+    assert "--file" not in with_file_named(words)
+    with pytest.raises(UserError, match=r"^--file is needed"):
+        run_command("sweep", words)
 
 
 @pytest.mark.parametrize("argument", ["workers", "max_trials"])
