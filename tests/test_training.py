@@ -7,16 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback
 from PIL import Image
 
-from gan_lightning import GAN, cli
-from gan_lightning.data import digits
-from gan_lightning.errors import UserError
-from gan_lightning.networks import CNNDiscriminator, CNNGenerator
-from tests.conftest import Gan, bare_trainer, last, rows, same
+from gan_lightning import cli
+from tests.conftest import Gan, last, rows
 
 
 class Counter(Callback):
@@ -96,46 +92,6 @@ def test_checkpoints_hold_no_metric_network_and_load_safely(gan: Gan, tmp_path: 
     assert any(key.endswith("weight.0.u0") for key in state)
 
 
-def test_load_from_checkpoint_and_sample(gan: Gan, tmp_path: Path) -> None:
-    trained = gan("--model.generator_optimizer.lr", "0.05").model
-    loaded = GAN.load_from_checkpoint(tmp_path / "run" / "checkpoints" / "last.ckpt")
-    images = loaded.sample(5, seed=3)
-    assert images.shape == (5, 1, 16, 16)
-    assert images.dtype == torch.uint8
-    assert torch.equal(images, trained.sample(5, seed=3))
-    assert torch.equal(images[:2], loaded.sample(2, seed=3))
-    assert not torch.equal(images, loaded.sample(5, seed=4))
-    with pytest.raises(UserError, match=">= 1"):
-        loaded.sample(0)
-
-
-def test_a_model_built_in_python_is_saved_and_loaded(tmp_path: Path) -> None:
-    def build() -> dict[str, Any]:
-        return {
-            "image_shape": (1, 16, 16),
-            "generator": lambda shape: CNNGenerator(shape, 6, width=2),
-            "discriminator": lambda shape: CNNDiscriminator(shape, width=2),
-        }
-
-    model = GAN(**build())
-    trainer = bare_trainer(tmp_path, max_steps=2)
-    trainer.fit(model, datamodule=digits(batch_size=4))
-    trainer.save_checkpoint(tmp_path / "mine.ckpt")
-    torch.load(tmp_path / "mine.ckpt", weights_only=True)
-    loaded = GAN.load_from_checkpoint(tmp_path / "mine.ckpt", **build())
-    assert torch.equal(loaded.sample(3), model.sample(3))
-
-
-def test_sampling_disturbs_nothing(gan: Gan) -> None:
-    model = gan("--trainer.max_steps", "2").model.train()
-    before = {key: value.clone() for key, value in model.state_dict().items()}
-    state = torch.get_rng_state()
-    model.sample(3)
-    assert model.generator.training
-    assert torch.equal(torch.get_rng_state(), state)
-    assert same(dict(model.state_dict()), before)
-
-
 def test_predict_writes_the_images(gan: Gan, tmp_path: Path) -> None:
     model = gan("--model.generator_optimizer.lr", "0.05").model
     gan("--ckpt_path", "last", "--data.num_predict", "6", subcommand="predict")
@@ -157,16 +113,6 @@ def test_other_subcommands_leave_the_run_as_it_is(
     assert len(files) >= 6
     gan(subcommand=subcommand)
     assert {path: path.read_bytes() for path in files} == before
-
-
-def test_a_generator_of_another_value_range_is_refused(
-    gan: Gan, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(CNNGenerator, "value_range", (0.0, 1.0))
-    with pytest.raises(
-        UserError, match=r"pixels in \(0.0, 1.0\), but the data have them in \(-1.0"
-    ):
-        gan()
 
 
 def test_user_loggers_come_beside_the_csv(gan: Gan, tmp_path: Path) -> None:
