@@ -113,11 +113,3 @@ def test_other_subcommands_leave_the_run_as_it_is(
     assert len(files) >= 6
     gan(subcommand=subcommand)
     assert {path: path.read_bytes() for path in files} == before
-
-
-def test_user_loggers_come_beside_the_csv(gan: Gan, tmp_path: Path) -> None:
-    logger = "lightning.pytorch.loggers.CSVLogger"
-    extra = ["--trainer.logger", logger, "--trainer.logger.save_dir", str(tmp_path / "theirs")]
-    command = gan(*extra)
-    assert [type(x).__name__ for x in command.trainer.loggers] == ["MetricsCSV", "CSVLogger"]
-    assert rows(tmp_path / "run")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from gan_lightning.callbacks import Evaluation
@@ -49,15 +47,6 @@ def test_the_norm_of_one_network_is_not_blamed_on_the_other(option: str, parsed:
         parsed(f"--model.{option}", "ssn", f"--model.{option}.scale=-1")
     with pytest.raises(UserError, match=r"^scale must be .*, got -1"):
         bssn(-1)
-
-
-def test_a_command_names_its_own_options(tmp_path: Path) -> None:
-    from gan_lightning.cli.commands import run_command
-
-    with pytest.raises(UserError, match=r"^--data\.batch_size 0"):
-        run_command("prepare", ["--data=digits", "--data.batch_size=0"])
-    with pytest.raises(UserError, match=r"^--out x\.pth must end"):
-        run_command("extractor", ["--data=digits", "--out=x.pth"])
 
 
 ASIDE = {  # a mistake found while a command runs, and how its message names other options
