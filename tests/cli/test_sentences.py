@@ -8,7 +8,7 @@ from typing import Literal
 
 import pytest
 
-from gan_lightning.cli.parser import Parser
+from gan_lightning.cli.commands import COMMANDS, run_command
 from gan_lightning.cli.sentences import plain, what_went_wrong
 from gan_lightning.errors import UserError
 
@@ -57,12 +57,10 @@ GOOD = f"--shape={OWN}Disc"
 
 
 def said(*words: str) -> str:
-    """The sentence about a command line, as the command line prints it."""
-    parser = Parser(prog="gan thing")
-    parser.add_function_arguments(command)
+    """The sentence about a command line."""
     with pytest.raises(UserError) as error:
-        parser.parse_args(list(words))
-    return error.value.as_option("")
+        run_command("prepare", words)
+    return str(error.value)
 
 
 MISTAKES: dict[tuple[str, ...], str] = {
@@ -91,7 +89,10 @@ MISTAKES: dict[tuple[str, ...], str] = {
 
 
 @pytest.mark.parametrize("words", MISTAKES, ids=" ".join)
-def test_a_mistake_is_this_sentence(words: tuple[str, ...]) -> None:
+def test_a_mistake_is_this_sentence(
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(COMMANDS, "prepare", command)
     assert said(*words) == MISTAKES[words]
 
 
