@@ -33,8 +33,8 @@ OF_CLASSES = Recipe(partial(ConditionalCNNGenerator, latent_dim=3, width=2), Non
 
 
 def made(
-    generator: Recipe[Generator] = PLAIN,
-    discriminator: Recipe[nn.Module] = JUDGE,
+    generator: Recipe[Any] = PLAIN,
+    discriminator: Recipe[Any] = JUDGE,
     classes: int | None = None,
     objective: Objective = hinge(),
     penalties: Sequence[Penalty] = (),

@@ -45,7 +45,7 @@ def test_a_file_wins_over_defaults_a_later_one_over_it_and_what_is_typed_over_al
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--siz=3"], r"^siz is not an option; did you mean --size\?$"),  # no abbreviation
+        (["--siz=3"], r"^siz is not an option; did you mean `size`\?$"),  # no abbreviation
         (["--size=x"], r"^size x: expected int$"),
         (["--nothing_like_it=1"], r"^nothing_like_it is not an option; see --help$"),
     ],

@@ -64,7 +64,7 @@ def said(*words: str) -> str:
 
 
 MISTAKES: dict[tuple[str, ...], str] = {
-    (GOOD, "--coun=2"): "--coun is not an option; did you mean --count?",
+    (GOOD, "--wya=up"): "--wya is not an option; did you mean --way?",
     (GOOD, "--nothing_like_that=2"): "--nothing_like_that is not an option; see --help",
     (): "--shape is needed: Disc, Square",
     (GOOD, "--count=x"): "--count x: expected int",
@@ -74,9 +74,9 @@ MISTAKES: dict[tuple[str, ...], str] = {
     "path of your own, as package.module.name",
     ("--shape=no_such_module.Shape",): "--shape no_such_module.Shape: No module named "
     "'no_such_module'",
-    (f"--shape={OWN}Square", "--shape.sid=2"): "--shape.sid is not an option; see --shape.help",
+    (f"--shape={OWN}Square", "--shape.sid=2"): "--shape.sid is not an option; did you mean "
+    "--shape.side?",
     (f"--shape={OWN}Square", "--shape.side=x"): "--shape.side x: expected float",
-    ("--shape.side=2",): "--shape.side 2 is given, but not the class it belongs to: add --shape",
     (
         GOOD,
         "--shapes=Disc",
