@@ -94,7 +94,7 @@ def test_so_is_a_group_of_one() -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_alone_an_action_is_a_plain_call(way: Callable[[Callable[[], object]], object]) -> None:
     made: list[object] = []
-    assert way(lambda: made.append(1) or "done") == "done"  # type: ignore[func-returns-value]  # None
+    assert way(lambda: made.append(1) or "done") == "done"  # type: ignore[func-returns-value]  # so "or"
     assert made == [1]
     with pytest.raises(ZeroDivisionError):  # of its own kind, whatever it is
         way(lambda: 1 / 0)
