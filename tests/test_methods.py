@@ -3,67 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from gan_lightning import GAN, loop, step
-from gan_lightning.data import digits
+from gan_lightning import GAN
 from gan_lightning.errors import UserError
-from tests.conftest import ROOT, Gan, last, rows, same
+from tests.conftest import Gan, last, rows, same
+from tests.methods import AUGMENTED, AUXILIARY, BEGAN, CONDITIONAL, EBGAN, PENALTIES, RESNET
 
-PENALTIES = ["--model.penalties+=gradient_penalty", "--model.penalties+=r1"]
-CONDITIONAL = [
-    "--model.generator=ConditionalCNNGenerator",
-    "--model.generator.width=2",
-    "--model.generator.latent_dim=6",
-    "--model.discriminator=ProjectionCNNDiscriminator",
-    "--model.discriminator.width=2",
-]
-BEGAN = [
-    "--model.generator=DecoderGenerator",
-    "--model.generator.width=2",
-    "--model.generator.latent_dim=6",
-    "--model.discriminator=AutoencoderDiscriminator",
-    "--model.discriminator.width=2",
-    "--model.discriminator.hidden=4",
-    "--model.objective=began",
-    "--model.norm=none",
-]
-RESNET = [
-    "--model.generator=ResNetGenerator",
-    "--model.generator.widths=[4,3,2]",
-    "--model.generator.latent_dim=6",
-    "--model.discriminator=ResNetDiscriminator",
-    "--model.discriminator.widths=[2,3,3]",
-    "--model.discriminator.hidden=code",
-    "--model.norm=sn_conv",
-]
-EBGAN = [
-    *BEGAN[:3],
-    "--model.discriminator=CodedAutoencoderDiscriminator",
-    "--model.discriminator.width=2",
-    "--model.discriminator.hidden=4",
-    "--model.discriminator.power=2",
-    "--model.objective=ebgan",
-    "--model.objective.pulling_away=0.1",
-    "--model.norm=none",
-]
-AUXILIARY = [
-    *CONDITIONAL[:3],
-    "--model.discriminator=AuxiliaryCNNDiscriminator",
-    "--model.discriminator.width=2",
-    "--model.objective=auxiliary",
-    "--model.objective.over=hinge",
-]
-AUGMENTED = ["--model.augment=DiffAugment", "--model.augment.policy=[colour, translation]"]
 METHODS = {
     "penalties": PENALTIES,
     "clip": ["--model.norm=clip", "--model.norm.limit=0.02", "--model.objective=wasserstein"],
@@ -181,60 +132,6 @@ def test_prediction_without_classes_has_no_labels(gan: Gan, tmp_path: Path) -> N
         gan(*options, "--data.predict_classes=[1]", subcommand="predict")
 
 
-def test_a_penalty_of_a_coupled_discriminator_is_refused(gan: Gan) -> None:
-    norm = "--model.norm=tests.test_methods.batch_norm"
-    with pytest.raises(UserError, match=r"gradient_penalty asks how .*\(batch normalization"):
-        gan(norm, *PENALTIES[:1], "--trainer.limit_val_batches=0")
-    assert gan(norm, "--trainer.max_steps=2", folder="without").trainer.global_step == 2
-
-
-@pytest.fixture
-def iterations(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
-    """What every iteration of a run was given."""
-    given: list[tuple[Any, ...]] = []
-
-    def noting(*arguments: Any) -> torch.Tensor:
-        given.append(arguments)
-        return step.iteration(*arguments)
-
-    monkeypatch.setattr(loop, "iteration", noting)
-    return given
-
-
-def test_auxiliary_generates_images_of_the_real_ones_classes(
-    gan: Gan, iterations: list[tuple[Any, ...]]
-) -> None:
-    """In the discriminator's updates; the projection discriminator's are drawn."""
-    unscored = ["--trainer.limit_val_batches=0", "--trainer.max_steps=2"]
-    gan(*AUXILIARY, *unscored)
-    gan(*CONDITIONAL, *unscored, folder="projection")
-    assert len(iterations) == 4
-    same_classes = [
-        torch.equal(given[4].labels[0], given[4].fake_labels[0]) for given in iterations
-    ]
-    assert same_classes == [True, True, False, False]
-
-
-def test_augmentation_is_in_the_generators_value_range(
-    gan: Gan, iterations: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    options = ["--model.augment=DiffAugment", "--model.augment.policy=[cutout]"]
-    options += ["--trainer.limit_val_batches=0", "--trainer.max_steps=2"]
-    gan(*options)
-    monkeypatch.setattr(digits, "value_range", (0.0, 1.0))
-    gan(*options, "--model.generator=SigmoidDecoderGenerator", *BEGAN[1:3], folder="sigmoid")
-    for (*_, draws, _, view), fill in zip(iterations[::2], (0.0, 0.5), strict=True):
-        seen = view(torch.full_like(draws.images[0], 0.75), draws.views[0][0])
-        assert seen.unique().tolist() == [fill, 0.75]
-
-
-def batch_norm(layer: torch.nn.Module) -> torch.nn.Module:
-    """A user's own norm."""
-    if isinstance(layer, torch.nn.Conv2d):
-        return torch.nn.Sequential(layer, torch.nn.BatchNorm2d(layer.out_channels))
-    return layer
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -248,19 +145,3 @@ def batch_norm(layer: torch.nn.Module) -> torch.nn.Module:
 def test_nonsense_is_refused(gan: Gan, options: list[str], message: str) -> None:
     with pytest.raises(UserError, match=message):
         gan(*options)
-
-
-@pytest.mark.slow
-def test_state_of_an_objective_is_equal_on_all_ranks(tmp_path: Path) -> None:
-    """BEGAN on two processes: k is that of both batches together, on both."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "tests.ddp", str(tmp_path), "began"]
-    subprocess.run(command, check=True, env=environment, cwd=ROOT, timeout=180)
-    ranks = [torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1)]
-    assert same(ranks[0]["state"], ranks[1]["state"])
-    k = 0.0
-    for real, fake in zip(*(ranks[r]["energies"] for r in (0, 1)), strict=True):
-        means = [(a + b) / 2 for a, b in zip(real, fake, strict=True)]
-        k = min(1.0, max(0.0, k + 0.1 * (0.5 * means[0] - means[1])))
-    assert float(ranks[0]["state"]["objective.k"]) == pytest.approx(k, abs=1e-12)
-    assert k > 0

@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 from gan_lightning.errors import UserError
-from gan_lightning.graph import hold_on_device, let_go_of_device
 from gan_lightning.optim import GANAdam, LinearDecay
 from tests.conftest import Gan, last, same
 
@@ -57,34 +56,6 @@ def test_linear_decay_keeps_then_falls_to_zero() -> None:
 def test_a_decay_that_does_not_fall_is_refused(start: int, end: int) -> None:
     with pytest.raises(UserError, match="0 <= start < end"):
         LinearDecay(optimizer(), end=end, start=start)
-
-
-def test_a_captured_step_would_read_the_scheduled_rate() -> None:
-    """The rate is one tensor that schedules change in place, and the update uses what it holds."""
-    results = []
-    for captured in (False, True):
-        torch.manual_seed(0)
-        layer = nn.Linear(2, 1)
-        made = GANAdam(layer.parameters(), lr=0.5)
-        schedule = LinearDecay(made, end=4)
-        if captured:
-            hold_on_device([made])
-            assert made.param_groups[0]["capturable"]
-            held = made.param_groups[0]["lr"]
-            made.param_groups[0]["capturable"] = False  # which the CPU does not know
-        for _ in range(3):
-            layer(torch.ones(1, 2)).sum().backward()
-            made.step()
-            schedule.step()
-        if captured:
-            assert made.param_groups[0]["lr"] is held
-            assert held.item() == pytest.approx(0.125)
-        results.append(layer.weight.detach().clone())
-        let_go_of_device([made])
-        assert made.param_groups[0]["lr"] == pytest.approx(0.125)
-        assert isinstance(made.param_groups[0]["lr"], float)
-        assert not made.param_groups[0]["capturable"]
-    torch.testing.assert_close(*results)
 
 
 DECAY = [

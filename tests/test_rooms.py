@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-from pathlib import Path
 
 import pytest
 
@@ -212,30 +211,12 @@ def test_the_way_is_one_way() -> None:
         reach(room, ())
 
 
-def test_modules_have_tests_under_their_own_name() -> None:
-    """Or in the folder of their room."""
-    tested = {path.stem.removeprefix("test_") for path in Path(ROOT, "tests").rglob("test_*.py")}
-    rooms = {path.name for path in Path(ROOT, "tests").iterdir() if path.is_dir()}
-    modules = {p.stem for p in PACKAGE.glob("*.py")} - {"__init__"}
-    packages = {p.name for p in PACKAGE.iterdir() if (p / "__init__.py").exists()}
-    assert packages <= rooms
-    assert modules - tested <= NAMED_OTHERWISE, modules - tested
-
-
-NAMED_OTHERWISE = {
-    "competitors",  # training, methods, players, networks
-    "clock",  # its doctests, data/test_loading, callbacks/test_ema
-    "defaults",  # cli/test_front
-    "distributed",  # ddp, and the rooms that agree between processes
-    "errors",  # cli/test_blame
-    "gan",  # training, interruptions, methods
-    "graph",  # gpu, optim
-    "jsonargparse_private",  # cli
-    "lightning_private",  # cli
-    "loop",  # training, ddp
-    "run_folder",  # names only
-    "validation",  # training, interruptions
-}
+def test_every_module_has_tests_under_its_own_name() -> None:
+    """``gan_lightning/x/y.py`` in ``tests/x/test_y.py``."""
+    modules = {p.relative_to(PACKAGE).with_suffix("") for p in PACKAGE.rglob("*.py")}
+    tests = ROOT / "tests"
+    without = {m for m in modules if not (tests / m.parent / f"test_{m.name}.py").exists()}
+    assert {m for m in without if not m.name.startswith("__")} == set()
 
 
 def options_named(source: str) -> list[str]:

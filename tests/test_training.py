@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.plugins import MixedPrecision
 from PIL import Image
 
-from gan_lightning import GAN, cli
-from gan_lightning.data import digits
-from gan_lightning.draws import Draw
-from gan_lightning.errors import UserError
-from gan_lightning.gan import TrainingBatch
-from gan_lightning.networks import CNNDiscriminator, CNNGenerator
-from gan_lightning.normalization import bssn, refresh_
-from gan_lightning.penalties import gradient_penalty
-from tests.conftest import Gan, bare_trainer, last, rows, same
-from tests.reference import LiteralNetwork, ReferenceGAN, own
+from gan_lightning import cli
+from tests.conftest import Gan, last, rows
 
 
 class Counter(Callback):
@@ -72,47 +61,6 @@ def test_everything_counts_generator_updates(
         assert {int(s["step"]) for s in discriminator.values()} == {6 * int(n_dis)}
 
 
-@pytest.mark.parametrize("n_dis", [1, 3])
-def test_training_is_the_literal_algorithm(tmp_path: Path, n_dis: int) -> None:
-    """Lightning, data and what is drawn included: float64, against the reference loop."""
-    seen: list[Draw] = []
-
-    class Spy(GAN):
-        def training_step(self, batch: TrainingBatch, batch_idx: int) -> None:
-            images = batch.images.double()
-            draws = self._loop.drawing.draws(self.global_step, images, batch.labels)
-            seen.append(draws.map(torch.clone))
-            super().training_step(batch, batch_idx)
-
-    torch.manual_seed(0)
-    adam = partial(torch.optim.Adam, lr=2e-4, betas=(0.5, 0.9), eps=1e-4)
-    model = Spy(
-        (1, 16, 16),
-        generator=lambda shape: CNNGenerator(shape, 6, width=2),
-        discriminator=lambda shape: CNNDiscriminator(shape, width=2),
-        norm=bssn(1.4),
-        penalties=[gradient_penalty()],
-        generator_optimizer=adam,
-        discriminator_optimizer=adam,
-        n_dis=n_dis,
-    ).double()
-    refresh_(model.discriminator)  # u anew in float64, as at the start of training
-    plain = CNNDiscriminator((1, 16, 16), width=2).double()
-    D = LiteralNetwork(model.discriminator, plain, "bssn")
-    reference = ReferenceGAN(model.generator, D, "hinge", [("gradient_penalty", 10.0)], eps=1e-4)
-    bare_trainer(tmp_path, max_steps=3, precision="64-true").fit(
-        model, datamodule=digits(batch_size=4)
-    )
-    assert len(seen) == 3
-    for draws in seen:
-        reference.iteration(draws)
-    for network, literal in ((model.generator, reference.G), (model.discriminator, D)):
-        state = network.state_dict()
-        for key, value in literal.plain.state_dict().items():
-            if not key.endswith("num_batches_tracked"):
-                torch.testing.assert_close(own(state, key), value, rtol=0, atol=1e-12)
-
-
 def test_what_a_run_leaves(gan: Gan, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     gan("--samples.every_n_steps", "3")
     run = tmp_path / "run"
@@ -144,46 +92,6 @@ def test_checkpoints_hold_no_metric_network_and_load_safely(gan: Gan, tmp_path: 
     assert any(key.endswith("weight.0.u0") for key in state)
 
 
-def test_load_from_checkpoint_and_sample(gan: Gan, tmp_path: Path) -> None:
-    trained = gan("--model.generator_optimizer.lr", "0.05").model
-    loaded = GAN.load_from_checkpoint(tmp_path / "run" / "checkpoints" / "last.ckpt")
-    images = loaded.sample(5, seed=3)
-    assert images.shape == (5, 1, 16, 16)
-    assert images.dtype == torch.uint8
-    assert torch.equal(images, trained.sample(5, seed=3))
-    assert torch.equal(images[:2], loaded.sample(2, seed=3))
-    assert not torch.equal(images, loaded.sample(5, seed=4))
-    with pytest.raises(UserError, match=">= 1"):
-        loaded.sample(0)
-
-
-def test_a_model_built_in_python_is_saved_and_loaded(tmp_path: Path) -> None:
-    def build() -> dict[str, Any]:
-        return {
-            "image_shape": (1, 16, 16),
-            "generator": lambda shape: CNNGenerator(shape, 6, width=2),
-            "discriminator": lambda shape: CNNDiscriminator(shape, width=2),
-        }
-
-    model = GAN(**build())
-    trainer = bare_trainer(tmp_path, max_steps=2)
-    trainer.fit(model, datamodule=digits(batch_size=4))
-    trainer.save_checkpoint(tmp_path / "mine.ckpt")
-    torch.load(tmp_path / "mine.ckpt", weights_only=True)
-    loaded = GAN.load_from_checkpoint(tmp_path / "mine.ckpt", **build())
-    assert torch.equal(loaded.sample(3), model.sample(3))
-
-
-def test_sampling_disturbs_nothing(gan: Gan) -> None:
-    model = gan("--trainer.max_steps", "2").model.train()
-    before = {key: value.clone() for key, value in model.state_dict().items()}
-    state = torch.get_rng_state()
-    model.sample(3)
-    assert model.generator.training
-    assert torch.equal(torch.get_rng_state(), state)
-    assert same(dict(model.state_dict()), before)
-
-
 @pytest.mark.parametrize("subcommand", ["validate", "test"])
 def test_other_subcommands_leave_the_run_as_it_is(
     gan: Gan, tmp_path: Path, subcommand: str
@@ -195,65 +103,3 @@ def test_other_subcommands_leave_the_run_as_it_is(
     assert len(files) >= 6
     gan(subcommand=subcommand)
     assert {path: path.read_bytes() for path in files} == before
-
-
-def test_iterations_of_a_training_step_divide_the_validation_interval(gan: Gan) -> None:
-    with pytest.raises(UserError, match="3 does not divide the Trainer's val_check_interval 4"):
-        gan("--model.iterations_per_batch", "3")
-    assert gan("--model.iterations_per_batch", "2", folder="two").trainer.global_step == 6
-
-
-def test_a_generator_of_another_value_range_is_refused(
-    gan: Gan, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(CNNGenerator, "value_range", (0.0, 1.0))
-    with pytest.raises(
-        UserError, match=r"pixels in \(0.0, 1.0\), but the data have them in \(-1.0"
-    ):
-        gan()
-
-
-def test_user_loggers_come_beside_the_csv(gan: Gan, tmp_path: Path) -> None:
-    logger = "lightning.pytorch.loggers.CSVLogger"
-    extra = ["--trainer.logger", logger, "--trainer.logger.save_dir", str(tmp_path / "theirs")]
-    command = gan(*extra)
-    assert [type(x).__name__ for x in command.trainer.loggers] == ["MetricsCSV", "CSVLogger"]
-    assert rows(tmp_path / "run")
-
-
-def test_several_iterations_in_a_training_step_change_nothing(gan: Gan, tmp_path: Path) -> None:
-    unscored = ["--trainer.limit_val_batches", "0"]
-    gan(*unscored, folder="one")
-    options = [*unscored, "--model.iterations_per_batch", "4"]
-    command = gan(*options, folder="four")  # 4 iterations, then the 2 that are left
-    assert command.trainer.global_step == 6
-    one, four = last(tmp_path / "one"), last(tmp_path / "four")
-    for key in ("state_dict", "optimizer_states", "global_step"):
-        assert same(one[key], four[key]), key
-    assert rows(tmp_path / "one") == rows(tmp_path / "four")
-
-
-def test_a_cuda_graph_without_cuda_is_refused_only_if_insisted_on(gan: Gan) -> None:
-    assert gan("--model.cuda_graph", "auto", folder="auto").trainer.global_step == 6
-    with pytest.raises(UserError, match=r"cuda_graph on: there is no CUDA device; use auto or off"):
-        gan("--model.cuda_graph", "on", folder="on")
-
-
-@pytest.mark.parametrize("scale", [1.0, 2.0**60])
-def test_the_gradient_scaler_is_not_bypassed(tmp_path: Path, scale: float) -> None:
-    """Scaled beyond what half precision holds, no network moves, and the scale falls."""
-    torch.manual_seed(0)
-    model = GAN(
-        (1, 16, 16),
-        generator=lambda shape: CNNGenerator(shape, 6, width=2),
-        discriminator=lambda shape: CNNDiscriminator(shape, width=2),
-    )
-    before = [p.detach().clone() for p in model.parameters()]
-    scaler = torch.amp.GradScaler("cpu", init_scale=scale)
-    plugin = MixedPrecision("16-mixed", "cpu", scaler)
-    bare_trainer(tmp_path, max_steps=1, plugins=[plugin]).fit(
-        model, datamodule=digits(batch_size=4)
-    )
-    moved = any(not torch.equal(p, b) for p, b in zip(model.parameters(), before, strict=True))
-    assert moved == (scale == 1)
-    assert (scaler.get_scale() < scale) == (scale > 1)

@@ -64,7 +64,8 @@ def _needed(parser: jsonargparse.ArgumentParser, option: str) -> UserError:
 
 def _unknown(parser: jsonargparse.ArgumentParser, option: str) -> UserError:
     near = difflib.get_close_matches(f"--{option}", sorted({*_options(parser)}), n=2)
-    hint = f"did you mean {' or '.join(near)}?" if near else "see --help"
+    names = (re.sub(r"^--([\w.]+)$", r"`\1`", name) for name in near)  # may be a class's own
+    hint = f"did you mean {' or '.join(names)}?" if near else "see --help"
     return UserError(f"is not an option; {hint}", option)
 
 

@@ -133,7 +133,7 @@ def with_file_named(arguments: Sequence[str]) -> list[str]:
     extra = list(arguments[len(own) + 1 :])
     if own and not own[0].startswith("-"):
         own.insert(0, "--file")
-    for place, (word, value) in enumerate(zip(own, [*own[1:], ""], strict=True)):
+    for place, (word, value) in enumerate(itertools.zip_longest(own, own[1:])):
         if word in ("--dry-run", "--dry_run") and value not in ("true", "false"):
             own[place] = "--dry_run=true"
     return [*own, f"--args={json.dumps(extra)}"] if extra else own

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from gan_lightning.callbacks import Evaluation
 from gan_lightning.data import digits as digits_data
-from gan_lightning.errors import UserError, from_argument
+from gan_lightning.errors import UserError
 from gan_lightning.extractors.digits import digits
 from gan_lightning.gan import GAN
 from gan_lightning.networks import CNNGenerator
@@ -51,15 +49,6 @@ def test_the_norm_of_one_network_is_not_blamed_on_the_other(option: str, parsed:
         bssn(-1)
 
 
-def test_a_command_names_its_own_options(tmp_path: Path) -> None:
-    from gan_lightning.cli.commands import run_command
-
-    with pytest.raises(UserError, match=r"^--data\.batch_size 0"):
-        run_command("prepare", ["--data=digits", "--data.batch_size=0"])
-    with pytest.raises(UserError, match=r"^--out x\.pth must end"):
-        run_command("extractor", ["--data=digits", "--out=x.pth"])
-
-
 ASIDE = {  # a mistake found while a command runs, and how its message names other options
     "data.root": (
         ["--data=folder", "--data.root=nowhere", "--trainer.limit_val_batches=0"],
@@ -85,27 +74,6 @@ def test_what_the_user_reads_names_options(option: str, gan: Gan) -> None:
     arguments, said = ASIDE[option]
     with pytest.raises(UserError, match=f"^{f'--{option} ' if option else ''}{said}"):
         gan(*arguments)
-
-
-def test_an_argument_of_the_whole_command_is_one_wherever_it_is_named() -> None:
-    error = UserError("is no strategy; see `run` and `other`", "trainer.strategy")
-    assert str(error).startswith("trainer.strategy is no strategy")
-    assert error.as_option("model") == (
-        "--trainer.strategy is no strategy; see --run and --model.other"
-    )
-    with pytest.raises(UserError, match=r"^run is a file; see `trainer.devices`"):  # noqa: SIM117
-        with from_argument("generator"):
-            raise UserError("is a file; see `trainer.devices`", "run")
-
-
-def test_python_hears_of_arguments() -> None:
-    with pytest.raises(UserError, match=r"^generator\.width must be >= 1, got 0$"):
-        GAN((1, 16, 16), lambda shape: CNNGenerator(shape, width=0))
-    with pytest.raises(UserError, match=r"^generator takes images whose sides"):
-        GAN((1, 17, 16))
-    with pytest.raises(UserError, match=r"^outer\.inner is 3; see `outer\.other`$"):  # noqa: SIM117
-        with from_argument("outer"):
-            raise UserError("is 3; see `other`", "inner")
 
 
 def test_what_is_no_mistake_passes(gan: Gan, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import torch
 from torch import nn
 
 from gan_lightning import cli
-from gan_lightning.cli.words import class_first
 from gan_lightning.normalization import SpectralNorm, spectral_pairs
 
 Parsed = Callable[..., cli.GANCommand]
@@ -108,19 +106,6 @@ def test_another_optimizer_starts_from_its_own_defaults(parsed: Parsed, lr: str)
     assert generator.defaults["lr"] == (0.7 if lr else 1e-3)  # not GANAdam's 1e-4
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
-def test_the_order_of_words_does_not_matter(tiny: Path, order: tuple[int, ...]) -> None:
-    words = (f"--config={tiny}", "--model.norm=ssn", "--model.norm.scale=2", "--data.flip=true")
-    shuffled = class_first([words[k] for k in order])
-    assert shuffled[0] == words[0]
-    assert shuffled.index(words[1]) < shuffled.index(words[2])
-
-
 def test_a_scale_before_its_norm_is_its_scale(parsed: Parsed) -> None:
     command = parsed("--model.norm.init_args.scale=2.0", "--model.norm=ssn")
     assert norm_of(command) == ("ssn", 2.0)
-
-
-def test_lists_keep_the_order_in_which_they_are_made() -> None:
-    words = ["--a+=x", "--a.scale=1", "--a+=y", "--a.scale=2"]
-    assert class_first(words) == words

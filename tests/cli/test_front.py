@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 import gan_lightning
 from gan_lightning import cli
 from gan_lightning.cli.front import COMMANDS, sentence
-from gan_lightning.cli.main import main
-from tests.conftest import ROOT
 
 ANSWER = """
 import sys, time
@@ -90,21 +86,6 @@ def test_every_command_calls_itself_by_its_name(
     assert sentence(name)[:20] in out
 
 
-def test_ctrl_c_takes_one_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from gan_lightning.cli import commands
-
-    def interrupted(x: int = 0) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setitem(commands.COMMANDS, "prepare", interrupted)
-    with pytest.raises(SystemExit) as exit_:
-        cli.main(["prepare"])
-    assert exit_.value.code == 130
-    assert capsys.readouterr().err.strip() == "gan: stopped by Ctrl-C"
-
-
 def test_the_package_is_imported_as_far_as_it_is_used() -> None:
     code = (
         "import sys, gan_lightning; assert 'torch' not in sys.modules; "
@@ -116,37 +97,3 @@ def test_the_package_is_imported_as_far_as_it_is_used() -> None:
     assert gan_lightning.GAN.__name__ == "GAN"
     with pytest.raises(AttributeError, match="nothing_like_it"):
         _ = gan_lightning.nothing_like_it
-
-
-@pytest.mark.runs
-@pytest.mark.parametrize(
-    "words",
-    [
-        "--help",
-        "compare docs/evidence/digits",
-        "sweep sweeps/digits.yaml --dry_run",
-    ],
-)
-def test_output_that_nobody_reads_to_the_end_is_no_mistake(words: str) -> None:
-    """As with ``gan ... | head -1``."""
-    line = [sys.executable, "-m", "gan_lightning.cli", *words.split()]
-    read, write = os.pipe()
-    os.close(read)
-    done = subprocess.run(
-        line, cwd=ROOT, stdout=write, stderr=subprocess.PIPE, text=True, check=False
-    )
-    os.close(write)
-    assert (done.returncode, done.stderr) == (141, "")
-
-
-def test_another_broken_pipe_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Standard output is read: it was a process's pipe, and no reader that has seen enough."""
-
-    def broken(arguments: list[str]) -> str:
-        raise BrokenPipeError(arguments)
-
-    monkeypatch.setattr("gan_lightning.cli.front.answer", broken)
-    with Path(os.devnull).open("w") as output:
-        monkeypatch.setattr(sys, "stdout", output)
-        with pytest.raises(BrokenPipeError):
-            main([])

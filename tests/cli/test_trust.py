@@ -10,7 +10,6 @@ import pytest
 import yaml
 
 from gan_lightning import cli
-from gan_lightning.cli.words import trusted, untrusting
 from gan_lightning.errors import UserError
 from tests.conftest import TINY, Gan
 from tests.test_trust import MINE, OPTIONS, payloads
@@ -107,13 +106,3 @@ def test_trust_on_the_command_line(here: Path, parsed: Gan) -> None:
     assert "trusted_norms" not in sys.modules
     parsed("--config", "evil.yaml", "--trust", "trusted_norms")
     assert "trusted_norms" in sys.modules
-
-
-def test_whose_word_it_is() -> None:
-    words = ["--trust", "a", "--model.norm=b.c", "--x", "{class_path: d.e}", "--y", "[f.g, h]"]
-    assert trusted(words) == ("a", "b", "d", "f")
-    assert untrusting(words) == words[2:]
-    assert trusted(["--data.root", "a.b", "--run=c.d", "-c", "e.yaml", "--ckpt_path", "f.g"]) == ()
-    assert trusted(["--model.norm.scale", "1.2", "--trainer.precision=bf16-mixed"]) == ()
-    with pytest.raises(UserError, match="needs the name"):
-        trusted(["--trust"])

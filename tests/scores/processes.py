@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,7 +14,6 @@ import numpy as np
 import torch
 from torch import Tensor, distributed, nn
 
-from gan_lightning.distributed import first_then_others, on_all, on_first
 from gan_lightning.errors import UserError
 from gan_lightning.networks import Generator
 from gan_lightning.scores.generated import GeneratedImages
@@ -93,31 +91,6 @@ def unreadable() -> str:
         return str(error)
 
 
-def agreement(rank: int) -> list[str]:
-    """What every process learns when the action of one fails."""
-
-    def fail_on(failing: int, error: Exception) -> str:
-        if rank == failing:
-            raise error
-        return "done"
-
-    learnt = []
-    attempts: list[Callable[[], str]] = [
-        lambda: on_first(lambda: fail_on(0, UserError("first"))),
-        lambda: on_first(lambda: fail_on(0, KeyError("bug"))),
-        lambda: on_all(lambda: fail_on(1, UserError("second"))),
-        lambda: on_all(lambda: fail_on(1, KeyError("bug"))),
-        lambda: first_then_others(lambda: fail_on(1, UserError("second"))),
-        lambda: first_then_others(lambda: fail_on(5, UserError("nobody"))),
-    ]
-    for attempt in attempts:
-        try:
-            learnt.append(attempt())
-        except (UserError, RuntimeError, KeyError) as error:
-            learnt.append(f"{type(error).__name__} {error}")
-    return learnt
-
-
 def main(rank: int, world: int, folder: Path) -> None:
     """Joins the group and does everything."""
     torch.set_num_threads(1)
@@ -132,7 +105,6 @@ def main(rank: int, world: int, folder: Path) -> None:
         "empty": scores(EMPTY, rank),
         "invalid": invalid(rank),
         "unreadable": unreadable(),
-        "agreement": agreement(rank),
     }
     (folder / f"{rank}.json").write_text(json.dumps(results))
     distributed.destroy_process_group()

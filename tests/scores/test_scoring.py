@@ -177,22 +177,3 @@ def test_what_fails_on_one_process_fails_on_all_with_one_message(
     assert three[0]["invalid"] == three[1]["invalid"] == three[2]["invalid"]
     assert "hold NaN" in three[0]["invalid"]
     assert [got["unreadable"] for got in three] == ["the disk failed"] * 3
-
-
-@pytest.mark.slow
-def test_processes_agree_on_failures(three: list[dict[str, Any]]) -> None:
-    bug = "RuntimeError another process failed with KeyError: 'bug'"
-    here = "KeyError 'bug'"
-    users = ["UserError first", "UserError second", "UserError second"]
-    expected = [
-        [
-            users[0],
-            here if rank == 0 else bug,
-            users[1],
-            here if rank == 1 else bug,
-            users[2],
-            "done",
-        ]
-        for rank in range(3)
-    ]
-    assert [got["agreement"] for got in three] == expected

@@ -8,7 +8,6 @@ import pytest
 
 from gan_lightning.cli.rehearsal import rehearse
 from gan_lightning.cli.sweep import samples
-from gan_lightning.errors import UserError
 from gan_lightning.studies import queue
 from gan_lightning.studies.commands import words
 from gan_lightning.studies.names import run_name
@@ -107,10 +106,3 @@ def test_every_run_parses(name: str) -> None:
     """As `gan sweep` looks at them before it starts any."""
     sweep = read(ROOT / "sweeps" / f"{name}.yaml")
     rehearse(words(sweep.command, values)[1:] for values in samples(sweep))
-
-
-def test_a_run_that_would_be_refused_is_found() -> None:
-    sweep = read(ROOT / "sweeps" / "digits.yaml")
-    commands = [words(sweep.command, values)[1:] for values in list(sweep.grid())[:1]]
-    with pytest.raises(UserError, match=r"--model\.nrom is not an option"):
-        rehearse([*commands, [*commands[0], "--model.nrom=sn"]])

@@ -1,0 +1,256 @@
+"""Iterations under a trainer: the literal algorithm, counted, on one process or several."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch.plugins import MixedPrecision
+from lightning.pytorch.strategies import SingleDeviceStrategy
+
+from gan_lightning import GAN, loop, step
+from gan_lightning.data import digits
+from gan_lightning.draws import Draw
+from gan_lightning.errors import UserError
+from gan_lightning.gan import TrainingBatch
+from gan_lightning.loop import require_known_strategy, why_no_graph
+from gan_lightning.losses import hinge
+from gan_lightning.networks import CNNDiscriminator, CNNGenerator
+from gan_lightning.normalization import Norm, bn, bssn, refresh_, sn
+from gan_lightning.optim import GANAdam, LinearDecay
+from gan_lightning.penalties import gradient_penalty
+from gan_lightning.players import Player, descend
+from gan_lightning.step import iteration
+from tests.conftest import ROOT, Gan, bare_trainer, last, rows, same
+from tests.ddp import build
+from tests.methods import AUXILIARY, BEGAN, CONDITIONAL, PENALTIES
+from tests.reference import LiteralNetwork, ReferenceGAN, own
+
+
+def small(**options: Any) -> GAN:
+    """A GAN that trains in no time."""
+    torch.manual_seed(0)
+    networks = partial(CNNGenerator, latent_dim=6, width=2), partial(CNNDiscriminator, width=2)
+    return GAN((1, 16, 16), *networks, **options)
+
+
+@pytest.mark.parametrize("iterations", [1, 3])
+def test_each_iteration_is_counted_scheduled_and_followed(tmp_path: Path, iterations: int) -> None:
+    """One by one, also within a training step; the discriminator's updates count for nothing."""
+    schedule = partial(LinearDecay, end=10)
+    model = small(n_dis=2, iterations_per_batch=iterations, generator_schedule=schedule)
+    trainer = bare_trainer(tmp_path, max_steps=4, limit_val_batches=0, val_check_interval=6)
+    seen: list[tuple[int, float]] = []
+    model.after_each_iteration.append(
+        lambda: seen.append((trainer.global_step, trainer.optimizers[0].param_groups[0]["lr"]))
+    )
+    trainer.fit(model, datamodule=digits(batch_size=2))
+    assert [count for count, _ in seen] == [1, 2, 3, 4]
+    assert [lr for _, lr in seen] == pytest.approx([1e-4 * (1 - t / 10) for t in (1, 2, 3, 4)])
+    assert trainer.optimizers[1].param_groups[0]["lr"] == 1e-4
+
+
+@pytest.mark.parametrize(("norm", "couples"), [(sn(), False), (bn(), True)])
+def test_how_images_are_taken_is_found_before_the_first_iteration(
+    tmp_path: Path, norm: Norm, couples: bool
+) -> None:
+    model = small(norm=norm)
+    found: list[bool] = []
+    trainer = bare_trainer(tmp_path, max_steps=1, limit_val_batches=0)
+    model.after_each_iteration.append(lambda: found.append(model.player.couples))
+    trainer.fit(model, datamodule=digits(batch_size=2))
+    assert found == [couples]
+
+
+def test_other_strategies_are_refused(tmp_path: Path) -> None:
+    """Also those that derive from a known one: they average, or split, in their own way."""
+
+    class Mine(SingleDeviceStrategy):
+        pass
+
+    require_known_strategy(bare_trainer(tmp_path))
+    require_known_strategy(bare_trainer(tmp_path, strategy="ddp"))
+    with pytest.raises(UserError, match=r"^trainer\.strategy Mine is not supported: .* Use ddp"):
+        require_known_strategy(bare_trainer(tmp_path, strategy=Mine(torch.device("cpu"))))
+
+
+def test_why_there_is_no_graph(tmp_path: Path) -> None:
+    trainer = bare_trainer(tmp_path)
+    assert why_no_graph("off", trainer) == "it was switched off"
+    for asked in ("auto", "on"):
+        assert why_no_graph(asked, trainer) == "there is no CUDA device"
+
+
+@pytest.mark.parametrize("n_dis", [1, 3])
+def test_training_is_the_literal_algorithm(tmp_path: Path, n_dis: int) -> None:
+    """Lightning, data and what is drawn included: float64, against the reference loop."""
+    seen: list[Draw] = []
+
+    class Spy(GAN):
+        def training_step(self, batch: TrainingBatch, batch_idx: int) -> None:
+            images = batch.images.double()
+            draws = self._loop.drawing.draws(self.global_step, images, batch.labels)
+            seen.append(draws.map(torch.clone))
+            super().training_step(batch, batch_idx)
+
+    torch.manual_seed(0)
+    adam = partial(torch.optim.Adam, lr=2e-4, betas=(0.5, 0.9), eps=1e-4)
+    model = Spy(
+        (1, 16, 16),
+        generator=lambda shape: CNNGenerator(shape, 6, width=2),
+        discriminator=lambda shape: CNNDiscriminator(shape, width=2),
+        norm=bssn(1.4),
+        penalties=[gradient_penalty()],
+        generator_optimizer=adam,
+        discriminator_optimizer=adam,
+        n_dis=n_dis,
+    ).double()
+    refresh_(model.discriminator)  # u anew in float64, as at the start of training
+    plain = CNNDiscriminator((1, 16, 16), width=2).double()
+    D = LiteralNetwork(model.discriminator, plain, "bssn")
+    reference = ReferenceGAN(model.generator, D, "hinge", [("gradient_penalty", 10.0)], eps=1e-4)
+    bare_trainer(tmp_path, max_steps=3, precision="64-true").fit(
+        model, datamodule=digits(batch_size=4)
+    )
+    assert len(seen) == 3
+    for draws in seen:
+        reference.iteration(draws)
+    for network, literal in ((model.generator, reference.G), (model.discriminator, D)):
+        state = network.state_dict()
+        for key, value in literal.plain.state_dict().items():
+            if not key.endswith("num_batches_tracked"):
+                torch.testing.assert_close(own(state, key), value, rtol=0, atol=1e-12)
+
+
+def test_several_iterations_in_a_training_step_change_nothing(gan: Gan, tmp_path: Path) -> None:
+    unscored = ["--trainer.limit_val_batches", "0"]
+    gan(*unscored, folder="one")
+    options = [*unscored, "--model.iterations_per_batch", "4"]
+    command = gan(*options, folder="four")  # 4 iterations, then the 2 that are left
+    assert command.trainer.global_step == 6
+    one, four = last(tmp_path / "one"), last(tmp_path / "four")
+    for key in ("state_dict", "optimizer_states", "global_step"):
+        assert same(one[key], four[key]), key
+    assert rows(tmp_path / "one") == rows(tmp_path / "four")
+
+
+def test_a_cuda_graph_without_cuda_is_refused_only_if_insisted_on(gan: Gan) -> None:
+    assert gan("--model.cuda_graph", "auto", folder="auto").trainer.global_step == 6
+    with pytest.raises(UserError, match=r"cuda_graph on: there is no CUDA device; use auto or off"):
+        gan("--model.cuda_graph", "on", folder="on")
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0**60])
+def test_the_gradient_scaler_is_not_bypassed(tmp_path: Path, scale: float) -> None:
+    """Scaled beyond what half precision holds, no network moves, and the scale falls."""
+    torch.manual_seed(0)
+    model = GAN(
+        (1, 16, 16),
+        generator=lambda shape: CNNGenerator(shape, 6, width=2),
+        discriminator=lambda shape: CNNDiscriminator(shape, width=2),
+    )
+    before = [p.detach().clone() for p in model.parameters()]
+    scaler = torch.amp.GradScaler("cpu", init_scale=scale)
+    plugin = MixedPrecision("16-mixed", "cpu", scaler)
+    bare_trainer(tmp_path, max_steps=1, plugins=[plugin]).fit(
+        model, datamodule=digits(batch_size=4)
+    )
+    moved = any(not torch.equal(p, b) for p, b in zip(model.parameters(), before, strict=True))
+    assert moved == (scale == 1)
+    assert (scaler.get_scale() < scale) == (scale > 1)
+
+
+@pytest.fixture
+def iterations(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """What every iteration of a run was given."""
+    given: list[tuple[Any, ...]] = []
+
+    def noting(*arguments: Any) -> torch.Tensor:
+        given.append(arguments)
+        return step.iteration(*arguments)
+
+    monkeypatch.setattr(loop, "iteration", noting)
+    return given
+
+
+def test_auxiliary_generates_images_of_the_real_ones_classes(
+    gan: Gan, iterations: list[tuple[Any, ...]]
+) -> None:
+    """In the discriminator's updates; the projection discriminator's are drawn."""
+    unscored = ["--trainer.limit_val_batches=0", "--trainer.max_steps=2"]
+    gan(*AUXILIARY, *unscored)
+    gan(*CONDITIONAL, *unscored, folder="projection")
+    assert len(iterations) == 4
+    same_classes = [
+        torch.equal(given[4].labels[0], given[4].fake_labels[0]) for given in iterations
+    ]
+    assert same_classes == [True, True, False, False]
+
+
+def test_augmentation_is_in_the_generators_value_range(
+    gan: Gan, iterations: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ["--model.augment=DiffAugment", "--model.augment.policy=[cutout]"]
+    options += ["--trainer.limit_val_batches=0", "--trainer.max_steps=2"]
+    gan(*options)
+    monkeypatch.setattr(digits, "value_range", (0.0, 1.0))
+    gan(*options, "--model.generator=SigmoidDecoderGenerator", *BEGAN[1:3], folder="sigmoid")
+    for (*_, draws, _, view), fill in zip(iterations[::2], (0.0, 0.5), strict=True):
+        seen = view(torch.full_like(draws.images[0], 0.75), draws.views[0][0])
+        assert seen.unique().tolist() == [fill, 0.75]
+
+
+def batch_norm(layer: torch.nn.Module) -> torch.nn.Module:
+    """A user's own norm."""
+    if isinstance(layer, torch.nn.Conv2d):
+        return torch.nn.Sequential(layer, torch.nn.BatchNorm2d(layer.out_channels))
+    return layer
+
+
+def test_a_penalty_of_a_coupled_discriminator_is_refused(gan: Gan) -> None:
+    norm = "--model.norm=tests.test_loop.batch_norm"
+    with pytest.raises(UserError, match=r"gradient_penalty asks how .*\(batch normalization"):
+        gan(norm, *PENALTIES[:1], "--trainer.limit_val_batches=0")
+    assert gan(norm, "--trainer.max_steps=2", folder="without").trainer.global_step == 2
+
+
+@pytest.mark.slow
+def test_two_processes_are_one_with_both_batches(tmp_path: Path) -> None:
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "tests.ddp", str(tmp_path)]
+    subprocess.run(command, check=True, env=environment, cwd=ROOT, timeout=180)
+    ranks = [torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1)]
+    assert same(ranks[0]["state"], ranks[1]["state"])
+    for mine, theirs in zip(*(rank["seen"][0] for rank in ranks), strict=True):
+        assert mine.numel() == 0 or not torch.equal(mine, theirs)
+
+    one = build()
+    networks = one.generator, one.discriminator
+    G, D = (Player(n, descend(GANAdam(n.parameters()))) for n in networks)
+    for seen in zip(*(rank["seen"] for rank in ranks), strict=True):
+        images, latents, mix = (torch.cat(parts, dim=1) for parts in zip(*seen, strict=True))
+        iteration(G, D, hinge(), (), Draw(images, latents, mix))
+    for key, value in one.state_dict().items():
+        torch.testing.assert_close(ranks[0]["state"][key], value, rtol=0, atol=1e-11)
+
+
+@pytest.mark.slow
+def test_state_of_an_objective_is_equal_on_all_ranks(tmp_path: Path) -> None:
+    """BEGAN on two processes: k is that of both batches together, on both."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "tests.ddp", str(tmp_path), "began"]
+    subprocess.run(command, check=True, env=environment, cwd=ROOT, timeout=180)
+    ranks = [torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1)]
+    assert same(ranks[0]["state"], ranks[1]["state"])
+    k = 0.0
+    for real, fake in zip(*(ranks[r]["energies"] for r in (0, 1)), strict=True):
+        means = [(a + b) / 2 for a, b in zip(real, fake, strict=True)]
+        k = min(1.0, max(0.0, k + 0.1 * (0.5 * means[0] - means[1])))
+    assert float(ranks[0]["state"]["objective.k"]) == pytest.approx(k, abs=1e-12)
+    assert k > 0
