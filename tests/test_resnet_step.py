@@ -22,7 +22,8 @@ from gan_lightning.networks import (
 from gan_lightning.normalization import bsn, bssn, clip, gamma, none, sn, sn_conv
 from gan_lightning.step import iteration
 from tests.reference import ReferenceGAN
-from tests.test_step import CLASSES, GP, LATENT, R1, TOLERANCE, Case, assert_same_weights, players
+from tests.step_cases import CLASSES, LATENT, TOLERANCE, Case, assert_same_weights, players
+from tests.step_choices import GP, R1
 
 WIDTHS = {"widths": (4, 5, 6, 6), "halvings": 2}
 
