@@ -128,9 +128,7 @@ class Drawing:
             tuple(v.to(images.device) for v in self._views("views", iteration, n)),
             tuple(v.to(images.device) for v in self._views("fake views", iteration, n)),
         )
-        return flat.map(
-            lambda t: t.unflatten(0, (self.n_dis, -1)) if len(t) else t.expand(self.n_dis, 0)
-        )
+        return flat.map(lambda tensor: tensor.unflatten(0, (self.n_dis, -1)))
 
     def own_draw(self, iteration: int, like: Tensor) -> Own | None:
         """The generator update's own latents, classes and views, if it has any.

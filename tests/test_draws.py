@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gan_lightning.draws import Draw, Drawing
+from gan_lightning.draws import Draw, Drawing, Own
 from gan_lightning.networks import (
     CNNGenerator,
     ConditionalCNNGenerator,
@@ -167,3 +167,23 @@ def test_the_tensors_of_a_draw_are_all_of_them_once() -> None:
     found = Draw(images, latents, mix, *((tensor,) for tensor in others)).tensors()
     assert [int(tensor) for tensor in found] == [*range(7)]
     assert Draw(images, latents, mix).tensors() == (images, latents, mix)
+
+
+def test_a_change_of_a_draw_reaches_every_tensor_of_it() -> None:
+    own = RICH.own_draw(11, drawn(RICH, 11).images)
+    assert own is not None
+    for draw in (drawn(RICH, 11), own):
+        changed = draw.map(lambda tensor: tensor + 1)
+        assert type(changed) is type(draw)
+        pairs = list(zip(changed.tensors(), draw.tensors(), strict=True))
+        assert all(torch.equal(after, before + 1) for after, before in pairs)
+    assert Own(torch.zeros(2)).map(lambda tensor: tensor + 1).tensors()[0].tolist() == [1, 1]
+
+
+def test_all_that_is_drawn_is_on_the_device_of_the_images() -> None:
+    images = torch.zeros(2 * N, *SHAPE, device="meta")
+    own = RICH.own_draw(0, images)
+    assert own is not None
+    draws = RICH.draws(0, images, torch.zeros(2 * N, dtype=torch.int64, device="meta"))
+    assert len(draws.tensors()) == 7
+    assert {t.device.type for t in (*draws.tensors(), *own.tensors())} == {"meta"}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from gan_lightning import GAN
 from gan_lightning.errors import UserError
 from gan_lightning.losses import (
     Objective,
@@ -20,7 +22,14 @@ from gan_lightning.losses import (
     standard,
     wasserstein,
 )
-from gan_lightning.networks import Coded, Judgement
+from gan_lightning.networks import (
+    AutoencoderDiscriminator,
+    CNNGenerator,
+    Coded,
+    CodedAutoencoderDiscriminator,
+    Judgement,
+)
+from tests.networks.made import AC, SHAPE, D, G
 
 REAL = [-2.0, 0.5, 1.0, 3.0]  # on both sides of hinge's corner, and on it
 FAKE = [-3.0, -1.0, 0.25, 2.0]
@@ -225,3 +234,49 @@ def test_weights_that_are_none_are_refused(
 ) -> None:
     with pytest.raises(UserError, match=f"{next(iter(options))} must be a finite number {least}"):
         kind(**options)  # type: ignore[arg-type]  # the options of either
+
+
+# ------------------------------------------------------------------- what discriminators return
+
+AE = partial(AutoencoderDiscriminator, width=1, hidden=2)
+CODED = partial(CodedAutoencoderDiscriminator, width=1, hidden=2)
+NOT_UNDERSTOOD: list[tuple[object, Objective, str]] = [
+    (AC, hinge(), r"hinge does not understand .*, which returns Judgement \(logits, class_loss\)"),
+    (AC, began(), "began does not understand"),
+    (AC, ebgan(), "ebgan does not understand .*AuxiliaryCNNDiscriminator"),
+    (D, auxiliary(), "auxiliary .*ProjectionCNN.* returns Tensor without a class head"),
+    (CODED, wasserstein(), r"Coded \(energies, codes\) where one tensor is wanted"),
+    (CODED, began(), "began does not understand"),
+    (AE, ebgan(pulling_away=0.1), "returns Tensor without codes, which pulling_away needs"),
+    (AC, auxiliary(ebgan(pulling_away=1.0)), "without codes"),
+]
+
+
+@pytest.mark.parametrize(("network", "objective", "message"), NOT_UNDERSTOOD)
+def test_what_an_objective_does_not_understand_is_refused(
+    network: partial[nn.Module], objective: Objective, message: str
+) -> None:
+    conditional = network in (AC, D)
+    generator = G if conditional else partial(CNNGenerator, latent_dim=4, width=1)
+    with pytest.raises(UserError, match=f"^objective .*{message}"):
+        GAN(SHAPE, generator, network, objective, num_classes=5 if conditional else None)
+
+
+@pytest.mark.parametrize(
+    ("network", "objective"),
+    [
+        (AC, auxiliary()),
+        (AC, auxiliary(hinge())),
+        (AE, began()),
+        (AE, ebgan()),
+        (CODED, ebgan()),
+        (CODED, ebgan(pulling_away=0.1)),
+    ],
+)
+def test_what_an_objective_understands_is_taken(
+    network: partial[nn.Module], objective: Objective
+) -> None:
+    conditional = network is AC
+    generator = G if conditional else partial(CNNGenerator, latent_dim=4, width=1)
+    model = GAN(SHAPE, generator, network, objective, num_classes=5 if conditional else None)
+    assert model.discriminator.training

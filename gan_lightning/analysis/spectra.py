@@ -46,7 +46,7 @@ def convolution_norm(layer: Layer, steps: int = STEPS) -> Tensor | None:
     operator = Convolution(layer.module)
     weight = layer.used
     weight = weight.to(_precise(weight))
-    start = operator.wide if not operator.transposed else operator.narrow
+    start = operator.input
     return _lanczos(operator, weight, (1, *start), min(steps, math.prod(start)))
 
 

@@ -123,9 +123,9 @@ class Convolution(Operator):
         self.transposed = bool(layer.transposed)
         with torch.no_grad():
             output = tuple(layer(torch.zeros(1, *shapes[0]).to(layer.weight)).shape[1:])
+        self.input, self.output = shapes[0], output
         # A transposed convolution is the adjoint of the convolution with the same kernel.
         self.wide: tuple[int, ...] = output if self.transposed else shapes[0]
-        self.narrow: tuple[int, ...] = shapes[0] if self.transposed else output
 
     def _convolve(self, weight: Tensor, x: Tensor) -> Tensor:
         none = [0] * len(self.stride)
@@ -170,5 +170,4 @@ class Convolution(Operator):
 
     def left(self, weight: Tensor) -> Tensor:
         """Gaussian, of the shape of one output image."""
-        shape = self.wide if self.transposed else self.narrow
-        return torch.randn(1, *shape, dtype=weight.dtype, device=weight.device)
+        return torch.randn(1, *self.output, dtype=weight.dtype, device=weight.device)

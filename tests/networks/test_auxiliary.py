@@ -92,3 +92,7 @@ def test_it_is_built_for_classes_of_the_data() -> None:
         AC(SHAPE)
     with pytest.raises(UserError, match=r"^num_classes must be an integer >= 1, got -1$"):
         AC(SHAPE, num_classes=-1)
+
+
+def test_its_width_is_that_of_the_paper_unless_another_is_asked_for() -> None:
+    assert AuxiliaryCNNDiscriminator(SHAPE, 3).classify.weight.shape == (3, 8 * 64)

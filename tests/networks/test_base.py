@@ -15,6 +15,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.networks import (
     CNNDiscriminator,
     CNNGenerator,
+    ConditionalCNNGenerator,
     Generator,
 )
 from gan_lightning.networks.base import ImageShape, build, require_classes, require_same_classes
@@ -146,3 +147,8 @@ def test_networks_with_the_same_classes_or_none_go_together() -> None:
         require_same_classes(three, nn.Linear(1, 1))
     with pytest.raises(UserError, match=r"takes 3 classes, but .* takes 2 classes"):
         require_same_classes(three, D(SHAPE, num_classes=2))
+
+
+def test_classes_that_were_bound_before_are_not_given_again() -> None:
+    bound = partial(ConditionalCNNGenerator, num_classes=7, latent_dim=4, width=1)
+    assert build(bound, (1, 8, 8), 5).num_classes == 7

@@ -158,3 +158,8 @@ def test_papers_widths_are_the_ones_without_options() -> None:
         assert generator.latent_dim == 128
         assert count(generator) == count(CNNGenerator((3, 32, 32), 128, 64))
         assert count(discriminator) == count(CNNDiscriminator((3, 32, 32), 64, 1.0))
+
+
+def test_a_last_layer_of_one_channel_is_enough() -> None:
+    network = CNNDiscriminator((1, 8, 8), width=1, last_width=1 / 8)
+    assert network.linear.weight.shape == (1, 1)

@@ -31,6 +31,8 @@ def test_concat_of_a_deaf_convolution_is_the_plain_one() -> None:
     """And what it hears is the same at every pixel: a bias of the class, away from the border."""
     torch.manual_seed(0)
     network, plain = ConcatCNNDiscriminator(SHAPE, 3, 2, embedding=5), CNNDiscriminator(SHAPE, 2)
+    for parameter in network.parameters():  # or any two answers would be close to zero, and equal
+        parameter.data.mul_(30)
     state = {k: v for k, v in network.state_dict().items() if "embed" not in k}
     state["features.12.weight"] = state["features.12.weight"][:, :8]
     plain.load_state_dict(state)
@@ -44,6 +46,7 @@ def test_concat_of_a_deaf_convolution_is_the_plain_one() -> None:
         features = plain.features[-2](seen[row : row + 1]) + heard
         logit = plain.linear(plain.features[-1](features).flatten(1))
         torch.testing.assert_close(network(x, labels)[row : row + 1], logit)
+        assert logit.abs() > 0.1
     with torch.no_grad():
         network.embed.weight.zero_()
     torch.testing.assert_close(network(x, labels), plain(x))
@@ -76,6 +79,8 @@ def test_only_the_class_that_is_told_is_learned_about() -> None:
 def test_what_is_told_is_told_of_each_image_alone() -> None:
     torch.manual_seed(0)
     network = ConcatCNNDiscriminator(SHAPE, 3, width=2).double()
+    for parameter in network.parameters():
+        parameter.data.mul_(30)
     x, labels = torch.randn(4, *SHAPE, dtype=torch.float64), torch.tensor([2, 0, 1, 2])
     together = network(x, labels)
     for row in range(4):
@@ -104,6 +109,10 @@ def test_a_width_is_that_of_the_features_and_not_of_the_embedding() -> None:
     assert (last.in_channels, last.out_channels) == (8 + 5, 16)
     assert network.embed.weight.shape == (3, 5)
     assert network.num_classes == 3
+
+
+def test_an_embedding_may_have_one_component() -> None:
+    assert ConcatCNNDiscriminator(SHAPE, 3, 1, embedding=1).embed.weight.shape == (3, 1)
 
 
 def test_it_is_built_for_classes_of_the_data() -> None:

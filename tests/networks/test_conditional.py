@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-import pytest
 import torch
 from torch import nn
 
-from gan_lightning import GAN
-from gan_lightning.errors import UserError
-from gan_lightning.losses import Objective, auxiliary, began, ebgan, hinge, wasserstein
 from gan_lightning.networks import (
-    AutoencoderDiscriminator,
     CNNDiscriminator,
     CNNGenerator,
-    CodedAutoencoderDiscriminator,
     ConditionalBatchNorm2d,
     ConditionalCNNGenerator,
     ProjectionCNNDiscriminator,
 )
-from tests.networks.made import AC, SHAPE, D, G
+from tests.networks.made import SHAPE
 
 
 def test_conditional_batch_norm_of_one_class_is_batch_norm() -> None:
@@ -76,47 +68,3 @@ def test_one_class_is_a_number_of_classes() -> None:
     generator = ConditionalCNNGenerator(SHAPE, latent_dim=3, width=1, num_classes=1)
     images = generator(torch.zeros(2, 3), torch.zeros(2, dtype=torch.int64))
     assert images.shape == (2, *SHAPE)
-
-
-AE = partial(AutoencoderDiscriminator, width=1, hidden=2)
-CODED = partial(CodedAutoencoderDiscriminator, width=1, hidden=2)
-NOT_UNDERSTOOD: list[tuple[object, Objective, str]] = [
-    (AC, hinge(), r"hinge does not understand .*, which returns Judgement \(logits, class_loss\)"),
-    (AC, began(), "began does not understand"),
-    (AC, ebgan(), "ebgan does not understand .*AuxiliaryCNNDiscriminator"),
-    (D, auxiliary(), "auxiliary .*ProjectionCNN.* returns Tensor without a class head"),
-    (CODED, wasserstein(), r"Coded \(energies, codes\) where one tensor is wanted"),
-    (CODED, began(), "began does not understand"),
-    (AE, ebgan(pulling_away=0.1), "returns Tensor without codes, which pulling_away needs"),
-    (AC, auxiliary(ebgan(pulling_away=1.0)), "without codes"),
-]
-
-
-@pytest.mark.parametrize(("network", "objective", "message"), NOT_UNDERSTOOD)
-def test_what_an_objective_does_not_understand_is_refused(
-    network: partial[nn.Module], objective: Objective, message: str
-) -> None:
-    conditional = network in (AC, D)
-    generator = G if conditional else partial(CNNGenerator, latent_dim=4, width=1)
-    with pytest.raises(UserError, match=f"^objective .*{message}"):
-        GAN(SHAPE, generator, network, objective, num_classes=5 if conditional else None)
-
-
-@pytest.mark.parametrize(
-    ("network", "objective"),
-    [
-        (AC, auxiliary()),
-        (AC, auxiliary(hinge())),
-        (AE, began()),
-        (AE, ebgan()),
-        (CODED, ebgan()),
-        (CODED, ebgan(pulling_away=0.1)),
-    ],
-)
-def test_what_an_objective_understands_is_taken(
-    network: partial[nn.Module], objective: Objective
-) -> None:
-    conditional = network is AC
-    generator = G if conditional else partial(CNNGenerator, latent_dim=4, width=1)
-    model = GAN(SHAPE, generator, network, objective, num_classes=5 if conditional else None)
-    assert model.discriminator.training

@@ -115,3 +115,7 @@ def test_initial_biases_are_zero() -> None:
     biases = [m.bias for m in generator.modules() if isinstance(m, nn.Linear | nn.ConvTranspose2d)]
     assert len(biases) == 3
     assert all(bias is not None and not bias.any() for bias in biases)
+
+
+def test_a_generator_says_what_it_makes() -> None:
+    assert MNISTGenerator((1, 28, 28), latent_dim=9).image_shape == (1, 28, 28)
