@@ -29,7 +29,7 @@ def trainer(device: str = "cuda", processes: int = 1, scaler: object = None) -> 
     [
         ({"device": "cpu"}, "there is no CUDA device"),
         ({"processes": 2}, "gradients are averaged over several processes"),
-        ({"scaler": object()}, "the gradient scaler of 16-mixed reads the device"),
+        ({"scaler": "one"}, "the gradient scaler of 16-mixed reads the device"),
     ],
     ids=str,
 )
