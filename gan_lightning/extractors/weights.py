@@ -31,7 +31,7 @@ def found(given: str | None, url: str, sha256: str | None, remedy: str) -> Path:
     Raises:
         UserError: If the file is missing and cannot be downloaded.
     """
-    path = default_path(url) if given is None else Path(given)
+    path = default_path(url) if given is None else Path(given).expanduser()
     if path.is_file():
         return path
     if given is not None:

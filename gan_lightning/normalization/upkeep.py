@@ -60,7 +60,7 @@ def zero_layers(network: nn.Module) -> list[str]:
     """
     names = {id(module): name for name, module in network.named_modules()}
     return [
-        names[id(module)].split(".parametrizations")[0]
+        names[id(module)].partition("parametrizations")[0].rstrip(".") or type(network).__name__
         for module, weight in shared_weights(network)
         if not weight.any()
     ]

@@ -46,6 +46,15 @@ def test_a_file_that_is_named_is_taken_and_nothing_is_downloaded(url: str, tmp_p
     assert not default_path(url).exists()
 
 
+def test_a_file_of_the_home_folder_is_found(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shell leaves ``--option=~/file`` as it is."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine.pth").touch()
+    assert found("~/mine.pth", url, None, REMEDY) == tmp_path / "mine.pth"
+
+
 def test_a_named_file_that_is_not_there_is_one_sentence(url: str, tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         found(str(tmp_path), url, None, REMEDY)

@@ -17,6 +17,7 @@ from gan_lightning.normalization import (
     normalize_,
     power_iterate_,
     refresh_,
+    sn,
     spectral_pairs,
     ssn,
     wn,
@@ -154,3 +155,11 @@ def test_zero_weights_count_where_a_norm_divides_them() -> None:
         network.get_parameter("1.parametrizations.weight.original")[0, 0] = 1e-30
     assert zero_layers(network) == ["2"]
     assert zero_layers(nn.ModuleDict({"inner": network})) == ["inner.2"]
+
+
+def test_a_network_of_one_layer_is_named_by_its_class() -> None:
+    network = nn.Linear(2, 2)
+    normalize_(network, sn(), torch.zeros(1, 2))
+    with torch.no_grad():
+        network.get_parameter("parametrizations.weight.original").zero_()
+    assert zero_layers(network) == [type(network).__name__]
