@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import pytest
@@ -42,6 +43,8 @@ def test_squared_singular_values(shape: tuple[int, int]) -> None:
 )
 def test_the_convolution_norm_is_that_of_its_matrix(layer: nn.Conv2d, norm: sn) -> None:
     torch.manual_seed(0)
+    layer = copy.deepcopy(layer)
+    layer.reset_parameters()
     network = nn.Sequential(layer)
     normalize_(network, norm, torch.zeros(1, layer.in_channels, 6, 6))
     (made,) = layers_of(network)
