@@ -146,6 +146,16 @@ def test_a_layer_without_a_bias_gets_a_gain_and_no_bias() -> None:
     assert [gain.item() for gain in gains(layer)] == [1.0]
 
 
+def test_a_layer_that_knows_no_bias_gets_a_gain() -> None:
+    layer = gamma(sn())(nn.Embedding(3, 2))
+    with torch.no_grad():
+        before = layer(torch.arange(3))
+        for gain in layer.parameters():
+            if gain.numel() == 1:
+                gain.fill_(2.0)
+    torch.testing.assert_close(layer(torch.arange(3)), 2 * before)
+
+
 @pytest.mark.parametrize("family", [gamma, shared_gamma])
 def test_one_layer_alone_gets_a_gain_of_its_own(family: type[gamma]) -> None:
     """Called without a network, each call stands for itself."""
