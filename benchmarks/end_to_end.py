@@ -189,7 +189,7 @@ def measure(rounds: int) -> dict[str, Any]:
         pairs.append(whole / bare(64, 8))
     result: dict[str, Any] = {
         "fit_over_bare_batch_64": round(statistics.median(pairs), 4),
-        "no_op": no_ops(max(2, rounds // 2)),
+        "no_op": no_ops(max(2, rounds)),
     }
     print(f"\nend to end: gan fit over the bare loop {result['fit_over_bare_batch_64']}")
     for name, row in result["no_op"].items():

@@ -185,7 +185,7 @@ def main() -> None:
     print("counts of one iteration at batch 4")
     content: dict[str, Any] = {
         "counts": counts(),
-        "norm_tax_batch_8": taxes(8, 2 * rounds),
+        "norm_tax_batch_8": taxes(8, 5 * rounds),
         "stock_batch_8": against_stock(8, rounds),
         "stock_batch_64": against_stock(64, max(3, rounds // 2)),
         "all_batch_8": compare(8, 1, rounds, list(VARIANTS)),
