@@ -163,3 +163,14 @@ def test_papers_widths_are_the_ones_without_options() -> None:
 def test_a_last_layer_of_one_channel_is_enough() -> None:
     network = CNNDiscriminator((1, 8, 8), width=1, last_width=1 / 8)
     assert network.linear.weight.shape == (1, 1)
+
+
+def test_a_generator_says_what_it_makes_and_of_how_little() -> None:
+    made = CNNGenerator((1, 8, 16), latent_dim=1, width=1)
+    assert (made.image_shape, made.latent_dim) == ((1, 8, 16), 1)
+
+
+def test_the_last_layer_of_a_discriminator_begins_as_small_as_the_others() -> None:
+    torch.manual_seed(0)
+    network = CNNDiscriminator((1, 32, 32), width=16)
+    assert network.linear.weight.std().item() == pytest.approx(0.02, rel=0.1)
