@@ -35,6 +35,12 @@ ADVICE = "advice.jsonl"
 LAST, BEST = "last.ckpt", "best.ckpt"
 """The newest checkpoint, and that of the lowest FID."""
 
+BEST_NOTE = "best.json"
+"""Iteration and score of the best checkpoint, beside it."""
+
+TENSORBOARD = "tensorboard"
+"""The folder of TensorBoard's files, if it is used."""
+
 WANDB_ID = "wandb_id"
 """The id of the run in W&B, if it is logged there."""
 
@@ -62,6 +68,13 @@ def sample_grid(run: str | Path, step: int, ema: bool = False) -> Path:
     return sample_folder(run) / f"{'ema_' if ema else ''}step={step:08d}.png"
 
 
-def prediction_folder(run: str | Path) -> Path:
-    """Where the images that ``gan predict`` makes are."""
-    return Path(run) / "predictions"
+def predicted_images(run: str | Path, ema: bool = False, rank: int | None = None) -> Path:
+    """The npz that ``gan predict`` writes; a grid of the same name, ``.png``, lies beside it.
+
+    Args:
+        run: The run's folder.
+        ema: Whether the moving average of the generator made them.
+        rank: Which process made them, where there are several.
+    """
+    name = f"{'ema_' if ema else ''}images{'' if rank is None else f'-{rank}'}"
+    return Path(run) / "predictions" / f"{name}.npz"

@@ -15,6 +15,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.files import (
     FAULTS,
     append_line,
+    json_sha256,
     sha256,
     sync,
     told,
@@ -175,3 +176,10 @@ def test_sha256_is_that_of_the_content(tmp_path: Path, size: int) -> None:
     content = bytes(range(256)) * (size // 256 + 1)
     (tmp_path / "a").write_bytes(content[:size])
     assert sha256(tmp_path / "a") == hashlib.sha256(content[:size]).hexdigest()
+
+
+def test_the_digest_of_content_is_that_of_its_json_with_keys_in_order() -> None:
+    literal = hashlib.sha256(b'{"a": [1, null], "b": 0.5}').hexdigest()
+    assert json_sha256({"b": 0.5, "a": [1, None]}) == literal
+    assert json_sha256({"b": 0.5, "a": [None, 1]}) != literal
+    assert json_sha256({"b": 0.25, "a": [1, None]}) != literal

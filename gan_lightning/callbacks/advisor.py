@@ -14,8 +14,8 @@ from lightning.pytorch.callbacks import Callback
 from torch import nn
 
 from gan_lightning.analysis import diversity_of, slopes, total_norm, untouched
-from gan_lightning.callbacks.checkpoints import is_trial
-from gan_lightning.callbacks.looking import has_images, numbers, view_of
+from gan_lightning.callbacks.looking import numbers, view_of
+from gan_lightning.callbacks.trainer_state import has_images, is_trial
 from gan_lightning.errors import UserError
 from gan_lightning.gan import GAN
 from gan_lightning.run_folder import ADVICE

@@ -10,7 +10,7 @@ from lightning.pytorch import Trainer
 from gan_lightning.callbacks.checkpoints import save
 from gan_lightning.distributed import on_first
 from gan_lightning.files import told, write_whole
-from gan_lightning.run_folder import BEST, checkpoint_folder
+from gan_lightning.run_folder import BEST, BEST_NOTE, checkpoint_folder
 
 
 class BestCheckpoint:
@@ -58,7 +58,7 @@ class BestCheckpoint:
 
 
 def _note(trainer: Trainer) -> Path:
-    return checkpoint_folder(trainer.default_root_dir) / "best.json"
+    return checkpoint_folder(trainer.default_root_dir) / BEST_NOTE
 
 
 def _read(path: Path, name: str) -> tuple[int, float] | None:

@@ -9,6 +9,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
 from gan_lightning.callbacks.intervals import crossed, ends, validates
+from gan_lightning.callbacks.trainer_state import is_trial
 from gan_lightning.distributed import on_first
 from gan_lightning.errors import UserError
 from gan_lightning.lightning_private import checkpoint_of
@@ -115,11 +116,6 @@ def save(trainer: Trainer, path: Path) -> None:
 def own_logs(trainer: Trainer) -> list[MetricsCSV]:
     """The trainer's metrics.csv, among what loggers the user has added."""
     return [logger for logger in trainer.loggers if isinstance(logger, MetricsCSV)]
-
-
-def is_trial(trainer: Trainer) -> bool:
-    """Whether nothing of the run is to be kept."""
-    return bool(trainer.fast_dev_run)  # type: ignore[attr-defined]  # set late
 
 
 def run_checkpoints(trainer: Trainer) -> Checkpoints | None:

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from gan_lightning.analysis import Diagnostic, Layer, layers_of, untouched
 from gan_lightning.analysis.spectra import tsuzuku_alpha
-from gan_lightning.callbacks.checkpoints import is_trial
-from gan_lightning.callbacks.looking import image_data, numbers, view_of
+from gan_lightning.callbacks.looking import PURPOSE, numbers, view_of
+from gan_lightning.callbacks.trainer_state import image_data, is_trial
 from gan_lightning.errors import UserError
 from gan_lightning.files import told, write_whole
 from gan_lightning.gan import GAN
@@ -48,7 +48,7 @@ class Diagnostics(Callback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Finds out whether there are images to look at, before anything is trained."""
         if self.of and stage == "fit":
-            image_data(trainer)
+            image_data(trainer, PURPOSE)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Is called after each iteration from here on, also of those within one training step."""

@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import Callback
 from gan_lightning.callbacks.best import BestCheckpoint
 from gan_lightning.callbacks.comparison import Row, held_out, table
 from gan_lightning.callbacks.ema import GeneratorAverage
+from gan_lightning.callbacks.trainer_state import image_data, is_trial, is_unscored
 from gan_lightning.distributed import on_first
 from gan_lightning.errors import UserError
 from gan_lightning.extractors.base import FeatureExtractor, fingerprint
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from gan_lightning.data import ImageData
+
+
+PURPOSE = "evaluation compares with"
+"""What it needs real images for, as the message begins where there are none."""
 
 
 class Evaluation(Callback):
@@ -102,9 +107,9 @@ class Evaluation(Callback):
         Raises:
             UserError: If weights, real images or a place for their statistics are missing.
         """
-        if stage == "predict" or (stage == "fit" and _is_unscored(trainer)):
+        if stage == "predict" or (stage == "fit" and is_unscored(trainer)):
             return
-        data, module = _data(trainer), _module(pl_module)
+        data, module = image_data(trainer, PURPOSE), _module(pl_module)
         self.judge.prepare(module.image_shape)
         if self.judge.real is None:
             self.judge.check_real(len(data.images(self.judge.reference)))
@@ -122,7 +127,7 @@ class Evaluation(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Goes on from the lowest FID of a resumed run."""
-        if _is_unscored(trainer):
+        if is_unscored(trainer):
             return
         averaged = any(average.decay for average in _averages(trainer))
         self._best.go_on(trainer, self._fid_name(averaged))
@@ -140,12 +145,12 @@ class Evaluation(Callback):
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keeps the checkpoint, if its FID is the lowest so far."""
-        if not _is_trial(trainer):
+        if not is_trial(trainer):
             self._best.save_if_improved(trainer)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Prints what the scores mean, if that was asked for."""
-        if not self.compare or _is_unscored(trainer):
+        if not self.compare or is_unscored(trainer):
             return
         step, rows = self._last
         if step != trainer.global_step:
@@ -159,7 +164,7 @@ class Evaluation(Callback):
         # Every process has the same scores; the reduction only tells Lightning so.
         module.log_dict(scores, logger=False, sync_dist=True)
         step = self._step(trainer)
-        if not _is_trial(trainer):
+        if not is_trial(trainer):
             on_first(lambda: _record(trainer, step, rows))
         if trainer.state.fn != "fit":
             # Loggers would take this for step 0 of a new run, so it is only printed and appended.
@@ -199,7 +204,7 @@ class Evaluation(Callback):
         """Real images that were not compared with, and noise."""
         real = self._real_statistics(trainer, module)
         rows = []
-        if (rest := held_out(_data(trainer), self.judge)) is not None:
+        if (rest := held_out(image_data(trainer, PURPOSE), self.judge)) is not None:
             few = self.judge.with_images(min(len(rest), self.judge.wanted.count))
             result = few.score(rest, real, module.device, _bar(trainer, "real images"))
             rows.append(Row("other real images", result))
@@ -209,7 +214,7 @@ class Evaluation(Callback):
 
     def _real_statistics(self, trainer: Trainer, module: GAN) -> RealStatistics:
         if self._statistics is None:
-            data, split = _data(trainer), self.judge.reference
+            data, split = image_data(trainer, PURPOSE), self.judge.reference
             self._statistics = (
                 self.judge.imported()
                 if self.judge.real is not None
@@ -248,22 +253,6 @@ def _module(pl_module: LightningModule) -> GAN:
     return pl_module
 
 
-def _data(trainer: Trainer) -> ImageData:
-    """The trainer's DataModule.
-
-    Raises:
-        UserError: If it has none with images to compare with.
-    """
-    data: Any = getattr(trainer, "datamodule", None)
-    if not hasattr(data, "fingerprint"):
-        raise UserError(
-            "evaluation compares with real images, but the trainer has no gan_lightning.data "
-            "DataModule: give one as datamodule, or leave the Evaluation callback out"
-        )
-    module: ImageData = data
-    return module
-
-
 def _averages(trainer: Trainer) -> list[GeneratorAverage]:
     callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]  # set late
     return [callback for callback in callbacks if isinstance(callback, GeneratorAverage)]
@@ -284,16 +273,6 @@ def _record(trainer: Trainer, step: int, rows: list[Row]) -> None:
 def _bar(trainer: Trainer, title: str) -> str | None:
     """The title of a progress bar, where Lightning has one too."""
     return f"scoring {title}" if trainer.progress_bar_callback is not None else None
-
-
-def _is_unscored(trainer: Trainer) -> bool:
-    """Whether training is asked for without scores, and with nothing that they need."""
-    return trainer.limit_val_batches == 0
-
-
-def _is_trial(trainer: Trainer) -> bool:
-    """Whether nothing of the run is to be kept."""
-    return bool(trainer.fast_dev_run)  # type: ignore[attr-defined]  # set late
 
 
 def _require_writable(folder: Path) -> None:

@@ -11,17 +11,18 @@ from lightning.pytorch import Trainer
 from torch import Tensor
 
 from gan_lightning.analysis import View
+from gan_lightning.callbacks.trainer_state import image_data
 from gan_lightning.data.loading import Batch, Pixels, to_batch
 from gan_lightning.distributed import average_
 from gan_lightning.draws import Draw
-from gan_lightning.errors import UserError
 from gan_lightning.gan import GAN
 from gan_lightning.streams import stream
 
 if TYPE_CHECKING:
-    from gan_lightning.data import ImageData
     from gan_lightning.data.base import Split
 
+PURPOSE = "diagnostics look at"
+"""What they need real images for, as the message begins where there are none."""
 
 APART = 2**32
 """Added to the seed of a run, which is smaller: other numbers than any that training draws."""
@@ -50,26 +51,6 @@ def view_of(gan: GAN, trainer: Trainer, step: int) -> View:
     )
 
 
-def has_images(trainer: Trainer) -> bool:
-    """Whether there are real images to look at."""
-    return hasattr(getattr(trainer, "datamodule", None), "opened")
-
-
-def image_data(trainer: Trainer) -> ImageData:
-    """The trainer's DataModule.
-
-    Raises:
-        UserError: If it has none with images.
-    """
-    if not has_images(trainer):
-        raise UserError(
-            "diagnostics look at real images, but the trainer has no gan_lightning.data "
-            "DataModule: give one as datamodule, or leave the callback out"
-        )
-    data: ImageData = trainer.datamodule  # type: ignore[attr-defined]  # set late
-    return data
-
-
 def numbers(scalars: Mapping[str, Tensor], device: torch.device) -> dict[str, float]:
     """Scalars in one read of the device, averaged over the processes.
 
@@ -90,7 +71,7 @@ def _draw(gan: GAN, trainer: Trainer, step: int) -> Draw:
 
 
 def _held_out(gan: GAN, trainer: Trainer, step: int) -> Draw | None:
-    data = image_data(trainer)
+    data = image_data(trainer, PURPOSE)
     if "test" not in data.splits or not data.belongs_on_disk("test"):
         return None
     real, mine = _real(gan, trainer, "test", step)
@@ -101,7 +82,7 @@ def _held_out(gan: GAN, trainer: Trainer, step: int) -> Draw | None:
 
 def _real(gan: GAN, trainer: Trainer, split: Split, step: int) -> tuple[Batch, slice]:
     """A batch for all processes together, and which of it is this one's."""
-    data = image_data(trainer)
+    data = image_data(trainer, PURPOSE)
     n, prepared = data.batch_size, data.opened(split)
     rng = stream(gan.seed + APART, f"{split} images", step)
     index = rng.integers(0, len(prepared.images), n * trainer.world_size)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter, Callback
@@ -13,11 +12,10 @@ from lightning.pytorch.callbacks import BasePredictionWriter, Callback
 from gan_lightning.callbacks.intervals import crossed, ends
 from gan_lightning.distributed import on_all, on_first
 from gan_lightning.errors import UserError
-from gan_lightning.files import told, whole
 from gan_lightning.gan import GAN
 from gan_lightning.loggers import log_picture
-from gan_lightning.run_folder import prediction_folder, sample_grid
-from gan_lightning.sampling.pictures import save_grid
+from gan_lightning.run_folder import predicted_images, sample_grid
+from gan_lightning.sampling.pictures import save_arrays, save_grid
 from gan_lightning.streams import require_seed
 
 __all__ = ["SampleGrid", "SavePredictions", "save_grid"]
@@ -104,20 +102,15 @@ class SavePredictions(BasePredictionWriter):
         batch_indices: object,
     ) -> None:
         """Writes this process's images; with several, each writes a file of its own."""
-        folder = prediction_folder(trainer.default_root_dir)
-        images = torch.cat([made.images for made in predictions]).cpu()
-        labels = [label.numpy() for made in predictions for label in made.labels]
-        arrays = {"images": images.permute(0, 2, 3, 1).numpy()}
-        if labels:
-            arrays["labels"] = np.concatenate(labels)
-        suffix = f"-{trainer.global_rank}" if trainer.world_size > 1 else ""
-        name = f"{'ema_' if getattr(pl_module, 'predicts_average', False) else ''}images{suffix}"
-        path = folder / f"{name}.npz"
+        averaged = getattr(pl_module, "predicts_average", False)
+        rank = trainer.global_rank if trainer.world_size > 1 else None
+        path = predicted_images(trainer.default_root_dir, averaged, rank)
+        images = torch.cat([made.images for made in predictions])
+        labels = [label for made in predictions for label in made.labels]
 
         def write() -> None:
-            with told(path), whole(path) as file:
-                np.savez(file, **arrays)  # type: ignore[arg-type]  # none is called allow_pickle
-            save_grid(images[:100], folder / f"{name}.png", columns=10)
+            save_arrays(images, labels, path)
+            save_grid(images[:100], path.with_suffix(".png"), columns=10)
 
         on_all(write)
-        print(f"Saved {len(images)} images to {folder}")
+        print(f"Saved {len(images)} images to {path.parent}")

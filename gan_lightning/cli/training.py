@@ -25,7 +25,7 @@ from gan_lightning.callbacks import (
     SampleGrid,
     SavePredictions,
 )
-from gan_lightning.callbacks.checkpoints import is_trial
+from gan_lightning.callbacks.trainer_state import is_trial
 from gan_lightning.checkpoints.io import AtomicCheckpointIO
 from gan_lightning.cli.agent import as_options
 from gan_lightning.cli.arguments import SUBCOMMANDS, checkpoint_path, option, with_run_folder

@@ -9,12 +9,10 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
 
 from gan_lightning.loggers.forgiving import forgiving
 from gan_lightning.loggers.run_wandb import RunWandbLogger
+from gan_lightning.run_folder import TENSORBOARD
 
 HERE = "."
 """A ``save_dir`` of this kind means the run's folder; it is the default of `WandbLogger`."""
-
-TENSORBOARD = "tensorboard"
-"""Where TensorBoard's files are in it."""
 
 
 def in_run(run: Path, made: type[Logger], arguments: dict[str, Any]) -> Logger:

@@ -19,7 +19,7 @@ from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
 
 from gan_lightning.errors import UserError, one_line
 from gan_lightning.files import write_whole
-from gan_lightning.run_folder import BEST, LAST, METRICS, WANDB_ID, checkpoint_folder
+from gan_lightning.run_folder import BEST, BEST_NOTE, LAST, METRICS, WANDB_ID, checkpoint_folder
 
 PROJECT = "gan_lightning"
 """Where runs go that are told no project."""
@@ -205,7 +205,7 @@ class RunWandbLogger(WandbLogger):
         name = next((name for name in (BEST, LAST) if (folder / name).exists()), None)
         if name is None:
             return
-        note = folder / "best.json"
+        note = folder / BEST_NOTE
         facts = json.loads(note.read_text()) if name == BEST and note.exists() else {}
         artifact = wandb.Artifact(self._artifact_name or f"gan-{run.id}", "model", metadata=facts)
         artifact.add_file(str(folder / name), name=name, policy=self._files)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,13 +13,13 @@ from gan_lightning.errors import UserError
 from gan_lightning.extractors.base import FeatureExtractor
 from gan_lightning.extractors.devices import default_device
 from gan_lightning.extractors.inception import inception
-from gan_lightning.files import told, whole, writable
+from gan_lightning.files import writable
 from gan_lightning.gan import GAN
 from gan_lightning.images import classes_at, images_at, latents_at, pixels_of
 from gan_lightning.networks import Generator
 from gan_lightning.sampling import nearest
 from gan_lightning.sampling.interpolation import Way, between
-from gan_lightning.sampling.pictures import save_grid, save_singles
+from gan_lightning.sampling.pictures import save_arrays, save_grid, save_singles
 from gan_lightning.streams import require_seed
 
 if TYPE_CHECKING:
@@ -103,7 +102,7 @@ def sample(
     gan = GAN.load_from_checkpoint(path, map_location=place)
     generator = gan.used_generator(ema)
     images = images_at(generator, range(count), seed, classes).cpu()
-    _save_npz(folder / "images.npz", images, classes_at(generator, range(count), classes))
+    save_arrays(images, classes_at(generator, range(count), classes), folder / "images.npz")
     save_grid(images[:ON_ONE_SHEET], folder / "grid.png", columns)
     said = {"checkpoint": path, "images": f"{count} in {folder / 'images.npz'}"}
     if singles:
@@ -124,14 +123,6 @@ def sample(
             f"{min(training, len(data.images('train')))} training images"
         )
     return said
-
-
-def _save_npz(path: Path, images: Tensor, labels: tuple[Tensor, ...]) -> None:
-    arrays = {"images": images.permute(0, 2, 3, 1).numpy()}
-    for own in labels:
-        arrays["labels"] = own.numpy()
-    with told(path), whole(path) as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]  # no array is called allow_pickle
 
 
 def _interpolations(

@@ -1,9 +1,12 @@
-"""Images as PNG files: one by one, and many on one sheet."""
+"""Images as files: PNGs one by one, many on one sheet, and all of them in an npz."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import torch
 from PIL import Image
 from torch import Tensor
 from torchvision.utils import make_grid
@@ -29,3 +32,20 @@ def save_singles(images: Tensor, folder: Path) -> None:
         path = folder / f"{number:05d}.png"
         with told(path), whole(path) as file:
             Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(file, "PNG")
+
+
+def save_arrays(images: Tensor, labels: Sequence[Tensor], path: Path) -> None:
+    """Saves images as ``gan evaluate`` reads them.
+
+    Args:
+        images: uint8 ``(N, C, H, W)``; in the npz ``images``, ``(N, H, W, C)``.
+        labels: Their classes in parts, each int64; in the npz ``labels``, ``(N,)``. None where
+            there are no classes.
+        path: The npz.
+    """
+    arrays = {"images": images.permute(0, 2, 3, 1).cpu().numpy()}
+    if labels:
+        arrays["labels"] = torch.cat(list(labels)).cpu().numpy()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with told(path), whole(path) as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # none is called allow_pickle

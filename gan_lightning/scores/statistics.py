@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -17,7 +16,7 @@ from torch import Tensor
 from gan_lightning.distributed import on_first
 from gan_lightning.errors import UserError, reading
 from gan_lightning.extractors.base import FeatureExtractor
-from gan_lightning.files import whole
+from gan_lightning.files import json_sha256, whole
 from gan_lightning.scores.extraction import Wanted, extract
 from gan_lightning.scores.fid import Gaussian
 from gan_lightning.scores.sources import ArrayImages, Images
@@ -182,5 +181,4 @@ def identity_of(arrays: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _file_name(extractor: str, identity: dict[str, Any]) -> str:
-    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-    return f"{re.sub('[^A-Za-z0-9_-]', '_', extractor)}-{digest[:16]}.npz"
+    return f"{re.sub('[^A-Za-z0-9_-]', '_', extractor)}-{json_sha256(identity)[:16]}.npz"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from typing import Any
 
 import yaml
+
+from gan_lightning.files import json_sha256
 
 LONGEST = 150
 """Characters of a name; file systems take 255 bytes."""
@@ -84,5 +85,5 @@ def run_name(values: Mapping[str, Any], varied: Sequence[str], slot: int | None 
     name = ",".join(pairs) or "run"
     if len(name) <= LONGEST:
         return name
-    mark = sha256(json.dumps([values, slot], sort_keys=True).encode()).hexdigest()[:8]
+    mark = json_sha256([values, slot])[:8]
     return f"{name[: LONGEST - 9]}-{mark}"

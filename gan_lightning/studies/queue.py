@@ -8,7 +8,6 @@ database, so no two workers take the same: of SQLite too, see `_in_turn`.
 from __future__ import annotations
 
 import itertools
-import json
 import logging
 import socket
 import time
@@ -26,6 +25,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.exc import IntegrityError
 
 from gan_lightning.errors import UserError, one_line
+from gan_lightning.files import json_sha256
 from gan_lightning.studies.folders import is_free
 from gan_lightning.studies.parameters import Choice
 from gan_lightning.studies.sweep_file import Sweep, Values
@@ -120,8 +120,7 @@ def _without_password(storage: str) -> str:
 def study_name(sweep: Sweep) -> str:
     """The study's name in its database: the file's, and a digest of what its runs are."""
     content = {key: sweep.raw.get(key) for key in ("command", "method", "metric", "parameters")}
-    digest = sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
-    return f"{sweep.name}-{digest}"
+    return f"{sweep.name}-{json_sha256(content)[:8]}"
 
 
 def fill(study: optuna.Study, sweep: Sweep, trials: int) -> None:

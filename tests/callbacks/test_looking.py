@@ -13,7 +13,8 @@ from lightning.pytorch import Trainer
 from torch import Tensor
 
 from gan_lightning import GAN
-from gan_lightning.callbacks.looking import APART, has_images, image_data, numbers, view_of
+from gan_lightning.callbacks.looking import APART, PURPOSE, numbers, view_of
+from gan_lightning.callbacks.trainer_state import image_data
 from gan_lightning.data import digits
 from gan_lightning.data.base import Split
 from gan_lightning.data.prepared import Prepared
@@ -81,7 +82,7 @@ def test_the_batch_is_as_large_as_the_runs_and_addressed_by_seed_and_iteration(
     trained: Trained,
 ) -> None:
     gan, trainer = trained
-    data = image_data(trainer)
+    data = image_data(trainer, PURPOSE)
     draw = view_of(gan, trainer, 3).draw
     index = stream(gan.seed + APART, "train images", 3).integers(0, 1797, 4)
     assert isinstance(data, digits)
@@ -151,7 +152,7 @@ def test_processes_look_at_parts_of_what_one_with_all_images_sees(
 
 def test_classes_are_those_of_the_images(conditional: Trained) -> None:
     gan, trainer = conditional
-    data = image_data(trainer)
+    data = image_data(trainer, PURPOSE)
     labels = data.labels()
     assert labels is not None
     draw = view_of(gan, trainer, 2).draw
@@ -164,7 +165,7 @@ def test_classes_are_those_of_the_images(conditional: Trained) -> None:
 
 def test_networks_without_classes_are_shown_none(trained: Trained) -> None:
     gan, trainer = trained
-    assert image_data(trainer).labels() is not None
+    assert image_data(trainer, PURPOSE).labels() is not None
     draw = view_of(gan, trainer, 2).draw
     assert (draw.labels, draw.fake_labels) == ((), ())
 
@@ -196,16 +197,9 @@ def test_without_a_test_split_on_the_disk_nothing_is_held_out(
 
 
 def test_a_trainer_without_images_is_told_so(tmp_path: Path, trained: Trained) -> None:
-    assert has_images(trained[1])
-    assert image_data(trained[1]) is trained[1].datamodule  # type: ignore[attr-defined]  # set late
-    bare = bare_trainer(tmp_path)
-    assert not has_images(bare)
-    with pytest.raises(UserError) as caught:
-        image_data(bare)
-    assert str(caught.value) == (
-        "diagnostics look at real images, but the trainer has no gan_lightning.data DataModule: "
-        "give one as datamodule, or leave the callback out"
-    )
+    view = view_of(trained[0], bare_trainer(tmp_path), 1)
+    with pytest.raises(UserError, match=f"{PURPOSE} real images, but"):
+        view.draw  # noqa: B018  (drawn when it is asked for)
 
 
 def test_scalars_become_floats_of_their_names_in_their_order() -> None:

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from gan_lightning.errors import UserError
-from gan_lightning.sampling.pictures import save_grid, save_singles
+from gan_lightning.sampling.pictures import save_arrays, save_grid, save_singles
 
 
 def random(n: int, channels: int, height: int, width: int) -> Tensor:
@@ -92,3 +92,17 @@ def test_a_place_that_cannot_be_written_is_told_by_the_files_name(tmp_path: Path
     with pytest.raises(UserError, match=r"^cannot write .*00000\.png: "):
         save_singles(random(1, 3, 8, 8), tmp_path)
     assert not list(tmp_path.glob("*draft*"))
+
+
+@pytest.mark.parametrize("parts", [0, 1, 3])
+def test_arrays_hold_every_image_in_order_with_its_class(tmp_path: Path, parts: int) -> None:
+    images = random(6, 3, 8, 5)
+    labels = [torch.arange(6)[k::parts] for k in range(parts)]
+    save_arrays(images, labels, tmp_path / "new" / "images.npz")
+    with np.load(tmp_path / "new" / "images.npz") as arrays:
+        assert arrays["images"].dtype == np.uint8
+        for got, image in zip(arrays["images"], images, strict=True):
+            assert torch.equal(torch.from_numpy(got).permute(2, 0, 1), image)
+        assert set(arrays) == ({"images", "labels"} if parts else {"images"})
+        if parts:
+            assert arrays["labels"].tolist() == [int(y) for own in labels for y in own]
