@@ -63,7 +63,8 @@ def _needed(parser: jsonargparse.ArgumentParser, option: str) -> UserError:
 
 
 def _unknown(parser: jsonargparse.ArgumentParser, option: str) -> UserError:
-    near = difflib.get_close_matches(f"--{option}", sorted({*_options(parser)}), n=2)
+    known = sorted({name.rstrip("+") for name in _options(parser)})  # a list's `--x+` is `--x` too
+    near = difflib.get_close_matches(f"--{option}", known, n=2)
     names = (re.sub(r"^--([\w.]+)$", r"`\1`", name) for name in near)  # may be a class's own
     hint = f"did you mean {' or '.join(names)}?" if near else "see --help"
     return UserError(f"is not an option; {hint}", option)

@@ -30,6 +30,9 @@ class Square(Shape):
 
 
 class Disc(Shape):
+    def __init__(self, openings: list[int] | None = None) -> None:
+        self.openings = openings
+
     def area(self) -> float:
         return 3.0
 
@@ -76,6 +79,10 @@ MISTAKES: dict[tuple[str, ...], str] = {
     "'no_such_module'",
     (f"--shape={OWN}Square", "--shape.sid=2"): "--shape.sid is not an option; did you mean "
     "--shape.side?",
+    (
+        GOOD,
+        "--shape.opnings=[1]",
+    ): "--shape.opnings is not an option; did you mean --shape.openings?",
     (f"--shape={OWN}Square", "--shape.side=x"): "--shape.side x: expected float",
     (
         GOOD,

@@ -1,4 +1,10 @@
-"""Reading the images of a source in order, here or in several processes."""
+"""Reading the images of a source in order, here or in several processes.
+
+The processes are those of torch's DataLoader, which reads a bounded number of blocks ahead of the
+writer, in order, and notices a process that was killed. `multiprocessing.Pool.imap` would wait for
+that one forever; `ProcessPoolExecutor.map` of Python 3.11 takes up all blocks at once, so that a
+slow disk fills the memory with images.
+"""
 
 from __future__ import annotations
 
