@@ -91,9 +91,9 @@ def parsed(gan: Gan, monkeypatch: pytest.MonkeyPatch) -> Callable[..., cli.GANCo
     return gan
 
 
-def last(run: Path) -> dict[str, object]:
+def last(run: Path) -> dict[str, Any]:
     """The content of a run's last checkpoint, read as torch's safe loader does."""
-    checkpoint: dict[str, object] = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+    checkpoint: dict[str, Any] = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
     return checkpoint
 
 

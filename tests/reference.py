@@ -19,6 +19,7 @@ from torch.func import functional_call
 
 from gan_lightning.draws import Draw, Own
 from gan_lightning.normalization import SpectralNorm
+from gan_lightning.normalization.operators import Unfolding
 
 Matrix = Callable[[Tensor], Tensor]
 
@@ -94,7 +95,8 @@ def matrices(norm: str, layer: nn.Module) -> list[Matrix]:
 def textbook_right_vector(spectral: SpectralNorm, k: int, weight: Tensor) -> Tensor:
     """v_k of the project in the textbook's order of columns, (channel, k_h, k_w)."""
     v: Tensor = getattr(spectral, f"v{k}")
-    if v.ndim > 1 or weight.ndim == 2 or spectral.operators[k].axis == 1:  # type: ignore[attr-defined]
+    operator = spectral.operators[k]
+    if v.ndim > 1 or weight.ndim == 2 or (isinstance(operator, Unfolding) and operator.axis == 1):
         return v.flatten().clone()
     return v.reshape(*weight.shape[2:], weight.shape[1]).permute(2, 0, 1).flatten().clone()
 
@@ -113,9 +115,9 @@ class Layer:
 
     def __init__(self, layer: nn.Module, weight: Tensor, norm: str) -> None:
         self.norm, self.layer = norm, layer
-        spectral = None
+        spectral: nn.Module | None = None
         if hasattr(layer, "parametrizations"):
-            spectral = layer.parametrizations.weight[0]  # type: ignore[union-attr, index]
+            spectral = layer.get_submodule("parametrizations.weight.0")
         self.matrices = matrices(norm, layer) if isinstance(spectral, SpectralNorm) else []
         self.us, self.vs, self.scale = [], [], 1.0
         if isinstance(spectral, SpectralNorm):

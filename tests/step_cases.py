@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -96,7 +97,7 @@ class Case:
             (generator, discriminator), plain, (self.generator_norm, self.norm), strict=True
         )
         G, D = (literal_network(*pair) for pair in pairs)
-        penalties = [(type(p).__name__, p.weight) for p in self.penalties]  # type: ignore[attr-defined]
+        penalties = [(type(p).__name__, p.weight) for p in self.penalties]  # type: ignore[attr-defined]  # each has
         objective, weights = self.objective, (0.0, 0.0)
         if isinstance(objective, auxiliary):
             weights = objective.real_weight, objective.fake_weight
@@ -144,12 +145,10 @@ def literal_network(normalized: nn.Module, plain: nn.Module, norm: Normalization
     return LiteralNetwork(normalized, plain, name, gains, getattr(norm, "limit", None))
 
 
-def players(
-    generator: nn.Module, discriminator: nn.Module, **adam: object
-) -> tuple[Player, Player]:
-    settings = {"lr": LR, "betas": BETAS, "eps": EPS, "fused": True} | adam
+def players(generator: nn.Module, discriminator: nn.Module, **adam: Any) -> tuple[Player, Player]:
+    settings: dict[str, Any] = {"lr": LR, "betas": BETAS, "eps": EPS, "fused": True} | adam
     update_g, update_d = (
-        descend(torch.optim.Adam(network.parameters(), **settings))  # type: ignore[arg-type]
+        descend(torch.optim.Adam(network.parameters(), **settings))
         for network in (generator, discriminator)
     )
     return Player(generator, update_g), Player(discriminator, update_d)

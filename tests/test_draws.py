@@ -64,9 +64,10 @@ def test_images_of_the_real_ones_classes() -> None:
     """In the discriminator's updates; a generator batch of its own size has its own."""
     draws = drawn(replace(RICH, same_labels=True), 5)
     assert torch.equal(draws.fake_labels[0], draws.labels[0])
-    own = replace(RICH, same_labels=True).own_draw(5, draws.images)
+    own, plain = (d.own_draw(5, draws.images) for d in (replace(RICH, same_labels=True), RICH))
     assert own is not None
-    assert torch.equal(own.labels[0], RICH.own_draw(5, draws.images).labels[0])  # type: ignore[union-attr]
+    assert plain is not None
+    assert torch.equal(own.labels[0], plain.labels[0])
     assert not torch.equal(drawn(RICH, 5).fake_labels[0], draws.labels[0])
     assert drawn(replace(PLAIN, same_labels=True), 5).fake_labels == ()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from gan_lightning.networks import (
 from gan_lightning.normalization import sn
 from gan_lightning.optim import LinearDecay
 from tests.conftest import Gan, bare_trainer, same
+from tests.networks.made import lively
 
 SHAPE = (1, 8, 8)
 
@@ -124,9 +126,12 @@ def test_images_are_those_of_the_generator() -> None:
 
 def test_classes_of_samples_come_in_turn() -> None:
     model = conditional()
+    lively(model.generator)
     mixed = model.sample(4, seed=2, classes=[2, 0])
     assert torch.equal(mixed[::2], model.sample(4, seed=2, classes=[2])[::2])
     assert torch.equal(mixed[1::2], model.sample(4, seed=2, classes=[0])[1::2])
+    turned = model.sample(4, seed=2, classes=[0, 2])
+    assert not any(torch.equal(one, other) for one, other in zip(mixed, turned, strict=True))
     assert torch.equal(model.sample(4), model.sample(4, classes=[0, 1, 2]))
 
 
@@ -135,7 +140,7 @@ def test_a_moving_average_makes_images_only_where_there_is_one() -> None:
     assert model.used_generator(ema=False) is model.generator
     with pytest.raises(UserError, match="there is none here"):
         model.used_generator(ema=True)
-    state = model.generator.state_dict()
+    state = copy.deepcopy(model.generator.state_dict())
     model.generator_average = {k: v + 1 for k, v in state.items() if v.is_floating_point()}
     average = model.used_generator(ema=True)
     assert average is not model.generator
@@ -224,12 +229,14 @@ def test_a_model_built_in_python_is_saved_and_loaded(tmp_path: Path) -> None:
         }
 
     model = GAN(**build())
+    lively(model.generator)
     trainer = bare_trainer(tmp_path, max_steps=2)
     trainer.fit(model, datamodule=digits(batch_size=4))
     trainer.save_checkpoint(tmp_path / "mine.ckpt")
     torch.load(tmp_path / "mine.ckpt", weights_only=True)
     loaded = GAN.load_from_checkpoint(tmp_path / "mine.ckpt", **build())
     assert torch.equal(loaded.sample(3), model.sample(3))
+    assert len(model.sample(3).unique()) > 100
 
 
 def test_sampling_disturbs_nothing(gan: Gan) -> None:

@@ -7,6 +7,7 @@ import os
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,8 +21,8 @@ TURNED_BY_CAMERA = 6
 """EXIF: the camera lay on its left side, the picture is turned clockwise for looking at it."""
 
 
-def stored(path: Path, pixels: np.ndarray, **options: object) -> Path:
-    Image.fromarray(pixels).save(path, **options)  # type: ignore[arg-type]
+def stored(path: Path, pixels: np.ndarray, **options: Any) -> Path:
+    Image.fromarray(pixels).save(path, **options)
     return path
 
 

@@ -22,6 +22,7 @@ from gan_lightning.images import (
 from gan_lightning.networks import CNNGenerator, ConditionalCNNGenerator, Generator
 from gan_lightning.normalization import bssn, normalize_, power_iterate_, spectral_pairs
 from gan_lightning.streams import stream
+from tests.networks.made import lively
 
 SHAPE = (1, 8, 8)
 
@@ -62,18 +63,12 @@ def test_half_precision_is_rounded_once(dtype: torch.dtype) -> None:
 
 def generator() -> CNNGenerator:
     torch.manual_seed(0)
-    made = CNNGenerator(SHAPE, latent_dim=6, width=2)
-    for parameter in made.parameters():
-        parameter.data *= 20  # so that images differ visibly
-    return made
+    return lively(CNNGenerator(SHAPE, latent_dim=6, width=2))
 
 
 def conditional() -> ConditionalCNNGenerator:
     torch.manual_seed(0)
-    made = ConditionalCNNGenerator(SHAPE, 3, latent_dim=6, width=2)
-    for parameter in made.parameters():
-        parameter.data = 3 * torch.randn_like(parameter)
-    return made
+    return lively(ConditionalCNNGenerator(SHAPE, 3, latent_dim=6, width=2))
 
 
 def test_an_image_does_not_depend_on_its_company() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -112,15 +113,15 @@ def test_orthogonal_matrices(name: str, scale: float) -> None:
     assert float(not_orthonormal(layer).detach()) == pytest.approx(distance, abs=1e-24, rel=1e-9)
 
 
-SMALL = {
+SMALL: dict[str, Any] = {
     "generator": partial(CNNGenerator, latent_dim=4, width=2),
     "discriminator": partial(CNNDiscriminator, width=2),
 }
 
 
-def build(seed: int, **options: object) -> GAN:
+def build(seed: int, **options: Any) -> GAN:
     torch.manual_seed(seed)
-    return GAN((1, 16, 16), **{"norm": none(), **SMALL, **options})  # type: ignore[arg-type]
+    return GAN((1, 16, 16), **{"norm": none(), **SMALL, **options})
 
 
 def test_each_network_has_its_own_and_none_is_the_networks() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -189,9 +190,14 @@ def test_orthonormal_counts_embeddings_and_looks_at_each_discriminator() -> None
 
 
 def test_orthonormal_looks_a_network_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks = []
+    looks: list[nn.Module] = []
     modules = nn.Module.modules
-    monkeypatch.setattr(nn.Module, "modules", lambda m: looks.append(m) or modules(m))  # type: ignore[func-returns-value]
+
+    def noting(network: nn.Module) -> Iterator[nn.Module]:
+        looks.append(network)
+        return modules(network)
+
+    monkeypatch.setattr(nn.Module, "modules", noting)
     penalty, network = orthonormal(), linear()
     for _ in range(3):
         penalty(network, *draw())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 import torch
@@ -25,7 +26,7 @@ from tests.reference import ReferenceGAN
 from tests.step_cases import CLASSES, LATENT, TOLERANCE, Case, assert_same_weights, players
 from tests.step_choices import GP, R1
 
-WIDTHS = {"widths": (4, 5, 6, 6), "halvings": 2}
+WIDTHS: dict[str, Any] = {"widths": (4, 5, 6, 6), "halvings": 2}
 
 
 @dataclass
@@ -48,7 +49,7 @@ class ResNetCase(Case):
             generator = ConditionalResNetGenerator(self.shape, CLASSES, LATENT, widths=(6, 4, 4))
             networks = generator, self.discriminator(self.shape, CLASSES, **WIDTHS)
         else:
-            plain = ResNetDiscriminator(self.shape, hidden="code", **WIDTHS)  # type: ignore[arg-type]
+            plain = ResNetDiscriminator(self.shape, hidden="code", **WIDTHS)
             networks = ResNetGenerator(self.shape, LATENT, widths=(6, 4, 4)), plain
         for network in networks:
             network.double().to(memory_format=torch.channels_last)

@@ -252,9 +252,8 @@ def test_only_the_command_line_knows_how_options_are_spelled() -> None:
 def test_every_exception_from_the_rules_says_why() -> None:
     """Behind it, or in a comment above."""
     unsaid = []
-    for path in (
-        p for room in ("gan_lightning", "benchmarks") for p in (ROOT / room).rglob("*.py")
-    ):
+    rooms = ("gan_lightning", "benchmarks", "tests")
+    for path in (p for room in rooms for p in (ROOT / room).rglob("*.py")):
         above = ""
         for line in path.read_text().split("\n"):
             bare = re.search(r"# (type: ignore\[[^]]*\]|noqa: [A-Z0-9, ]+) *$", line)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from gan_lightning.losses import Objective, hinge
 from gan_lightning.normalization import (
-    Norm,
+    Normalization,
     bssn,
     none,
     wn,
@@ -113,7 +113,7 @@ class CoupledByClass(Coupled):
         super().__init__()
         self.asked: list[list[int]] = []
 
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:  # type: ignore[override]  # more of it
         self.asked.append(y.tolist())
         return super().forward(x) * (1 + y)
 
@@ -161,11 +161,12 @@ def test_a_discriminator_may_say_several_things_of_an_image() -> None:
     seen: list[Output] = []
 
     class Both(Objective):
+        # Ignored here: as in `gan_lightning.losses.auxiliary`, more than logits.
         def discriminator(self, real: Output, fake: Output) -> Tensor:  # type: ignore[override]
             seen.extend((real, fake))
             return hinge().discriminator(real.logits + real.other, fake.logits)
 
-        def generator(self, fake: Output) -> Tensor:  # type: ignore[override]
+        def generator(self, fake: Output) -> Tensor:  # type: ignore[override]  # the same
             seen.append(fake)
             return hinge().generator(fake.logits)
 
@@ -202,11 +203,11 @@ def test_an_iteration_runs_on_the_meta_device(name: str) -> None:
 
 
 @pytest.mark.parametrize("norm", [none(), bssn(1.2), wn()], ids=["none", "bssn", "wn"])
-def test_no_pass_uses_the_half_precision_copy_of_old_weights(norm: Norm) -> None:
+def test_no_pass_uses_the_half_precision_copy_of_old_weights(norm: Normalization) -> None:
     """One autocast context around many updates, with and without its cache."""
     results = []
     for cache in (True, False):
-        case = Case(norm, n_dis=3)  # type: ignore[arg-type]
+        case = Case(norm, n_dis=3)
         generator, discriminator = (network.float() for network in case.normalized())
         G, D = (
             Player(n, descend(torch.optim.SGD(n.parameters(), 1.0)))

@@ -27,12 +27,15 @@ def probe(network: nn.Module, inputs: Sequence[Tensor], kinds: tuple[type[nn.Mod
     taken: list[Tensor] = []
     made: list[tuple[nn.Module, Tensor]] = []
 
-    def note(layer: nn.Module, given: tuple[Any, ...], output: Tensor) -> None:
+    def note(layer: nn.Module, given: tuple[Any, ...], output: Tensor) -> Tensor:
         shape = tuple(given[0].shape[1:])
         if shape not in shapes[layer]:
             shapes[layer].append(shape)
         taken.append(given[0])
+        if output.is_floating_point() and not output.requires_grad:  # a frozen layer of integers
+            output = output.detach().requires_grad_().clone()  # no leaf: it may be changed in place
         made.append((layer, output))
+        return output
 
     hooks = [layer.register_forward_hook(note) for layer in layers]
     modes = [(module, module.training) for module in network.modules()]

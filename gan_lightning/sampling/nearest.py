@@ -96,8 +96,7 @@ def _features(
     source: ArrayImages, extractor: FeatureExtractor, device: torch.device, title: str
 ) -> Tensor:
     totals = extract(source, extractor, Wanted(0, features=len(source)), device, title)
-    features: Tensor = totals.features.compute()
-    return features.double().cpu()
+    return totals.features.table().double().cpu()
 
 
 def save(generated: Tensor, found: Neighbours, folder: Path) -> None:

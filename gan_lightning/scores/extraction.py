@@ -96,7 +96,7 @@ class Totals:
 
     def fingerprint(self) -> str:
         """Identifies the images that were looked at, their order included."""
-        rows: Tensor = self.digests.compute()
+        rows = self.digests.table()
         shape = tuple(self.images.rows.shape[1:])
         content = f"{self.wanted.count} {shape}".encode() + rows.cpu().numpy().tobytes()
         return hashlib.sha256(content).hexdigest()[:16]

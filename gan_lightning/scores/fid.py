@@ -143,4 +143,5 @@ class Moments(Metric):
         n, mean, covariance = self.compute()
         if n < 2:
             raise UserError(f"a covariance needs at least 2 images, but there are {int(n)}")
-        return Gaussian(int(n), mean, covariance)
+        # torchmetrics takes a single number out of its axes: here the moments of one feature.
+        return Gaussian(int(n), mean.view_as(self.total), covariance.view_as(self.products))

@@ -114,8 +114,13 @@ class SampleBank(Metric):
         self.rows[index[kept]] = values[kept].to(self.rows.dtype)
 
     def compute(self) -> Tensor:
-        """All rows, ``(count, *row)``, over all processes."""
+        """All rows over all processes; a single number without axes, as torchmetrics has it."""
         return self.rows
+
+    def table(self) -> Tensor:
+        """All rows over all processes, ``(count, *row)``."""
+        rows: Tensor = self.compute()
+        return rows.view_as(self.rows)
 
 
 def _sum_same_type(stacked: Tensor) -> Tensor:

@@ -227,7 +227,7 @@ class Judge:
             mean, std = (float(value) for value in totals.inception.compute())
             scores = {"is_mean": mean, "is_std": std}
         labels = None if source.labels is None else torch.from_numpy(source.labels)
-        generated = Samples(totals.features.compute(), totals.images.compute(), labels)
+        generated = Samples(totals.features.table(), totals.images.table(), labels)
         features = real.features.to(generated.features.device)
 
         def arithmetic() -> dict[str, float]:

@@ -111,7 +111,7 @@ def real_statistics(
         device,
         progress,
     )
-    features = totals.features.compute().cpu()
+    features = totals.features.table().cpu()
     statistics = RealStatistics(totals.moments.gaussian(), features, real.fingerprint)
     on_first(lambda: _save(path, statistics, identity) if path else None)
     return statistics

@@ -32,7 +32,7 @@ class Judge(nn.Module):
 class TwoHeads(Judge):
     """Says more than that."""
 
-    def forward(self, images: Tensor) -> Both:  # type: ignore[override]
+    def forward(self, images: Tensor) -> Both:  # type: ignore[override]  # more of it
         """Looks twice."""
         return Both(images[:, 0, 0], images[:, 0, 0] * 5)
 
@@ -40,6 +40,7 @@ class TwoHeads(Judge):
 class first_hinge(hinge):
     """Of the first head."""
 
+    # Ignored here: it takes more than logits.
     def discriminator(self, real: Both, fake: Both) -> Tensor:  # type: ignore[override]
         """Of its logits."""
         return super().discriminator(real.logits, fake.logits)

@@ -65,9 +65,10 @@ def test_bounds_by_hand() -> None:
 
 
 def test_variances_are_of_the_used_weight() -> None:
-    made = nn.Sequential(nn.Linear(2, 2, bias=False))
+    layer = nn.Linear(2, 2, bias=False)
+    made = nn.Sequential(layer)
     with torch.no_grad():
-        made[0].weight.copy_(torch.tensor([[4.0, 0.0], [0.0, 0.0]]))  # type: ignore[operator]
+        layer.weight.copy_(torch.tensor([[4.0, 0.0], [0.0, 0.0]]))
     assert variances(layers_of(made))["0"].item() == 3.0  # mean 1: (9 + 1 + 1 + 1) / 4
     normalize_(made, sn(), torch.zeros(1, 2))
     assert variances(layers_of(made))["0"].item() == pytest.approx(3 / 16)

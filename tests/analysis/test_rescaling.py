@@ -56,7 +56,7 @@ def test_the_geometric_mean_is_the_one_wanted() -> None:
 def test_what_is_studied_is_a_copy_with_the_used_weights() -> None:
     network, images = chain(), torch.randn(2, 1, 8, 8)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    torch.testing.assert_close(folded(network)(images), network(images))
+    torch.testing.assert_close(folded(network)(images), network(images), rtol=1e-4, atol=0)
     assert not any("parametrizations" in name for name, _ in folded(network).named_parameters())
     rescaling_study(network, images, draws=1)
     for name, tensor in network.state_dict().items():

@@ -131,7 +131,8 @@ def test_the_gradient_norm_is_that_of_the_next_loss_on_its_own_batch(
     for name, parameter in D.named_parameters():
         if not name.endswith("bias"):
             layer = name.removesuffix(".parametrizations.weight.original")
-            norm = parameter.grad.norm().item()  # type: ignore[union-attr]
+            assert parameter.grad is not None
+            norm = parameter.grad.norm().item()
             assert float(row[f"gradient_norm/{layer}"]) == pytest.approx(norm, rel=1e-4)
             total += norm**2
     assert float(row["gradient_norm/total"]) == pytest.approx(total**0.5, rel=1e-4)

@@ -51,9 +51,9 @@ class NeverTrains(Callback):
     ],
 )
 def test_what_would_fail_is_found_before_training(
-    tmp_path: Path, arguments: dict[str, object], message: str
+    tmp_path: Path, arguments: dict[str, Any], message: str
 ) -> None:
-    callback = Evaluation(**({"extractor": digits()} | arguments))  # type: ignore[arg-type]
+    callback = Evaluation(**({"extractor": digits()} | arguments))
     with pytest.raises(UserError, match=message):
         runs.fit(tmp_path, [callback, NeverTrains()])
 

@@ -58,13 +58,11 @@ def test_a_terminal_of_80_columns_gets_a_bar(
     assert "loss_d" in shown[-1]
 
 
-def test_other_ranks_show_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_other_ranks_show_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     progress = Progress(line_every=0)
     progress.disable()
-    trainer_enables = Progress.enable
-    try:
-        Progress.enable = Progress.disable  # type: ignore[method-assign]  # as on rank 1
-        train(tmp_path, progress, steps=2)
-    finally:
-        Progress.enable = trainer_enables  # type: ignore[method-assign]
+    monkeypatch.setattr(Progress, "enable", Progress.disable)  # by the trainer, as on rank 1
+    train(tmp_path, progress, steps=2)
     assert "iteration" not in capsys.readouterr().out

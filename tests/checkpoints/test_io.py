@@ -48,7 +48,7 @@ def test_file_and_folder_are_flushed_around_the_name(
     def watched(module: object, name: str, note: Callable[..., str]) -> None:
         real = getattr(module, name)
 
-        def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  (as the watched one)
             result = real(*args, **kwargs)
             calls.append(note(*args))
             return result

@@ -41,7 +41,7 @@ FORMS = {
 
 def my_norm(layer: nn.Module) -> nn.Module:
     """A normalization of the user's own."""
-    layer.mine = True  # type: ignore[assignment]
+    layer.mine = True  # type: ignore[assignment]  # as users do
     return layer
 
 

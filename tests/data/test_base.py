@@ -206,8 +206,9 @@ def test_an_option_that_no_dataset_has() -> None:
     [("batch_size", 0), ("num_workers", -1), ("seed", -1), ("num_predict", 0), ("size", 0)],
 )
 def test_options_out_of_range(option: str, value: int) -> None:
+    options: dict[str, Any] = {option: value}
     with pytest.raises(UserError, match=f"^{option} {value}"):
-        folder(**{option: value})  # type: ignore[arg-type]
+        folder(**options)
 
 
 def test_fewer_images_than_a_batch(root: Path) -> None:
@@ -268,6 +269,7 @@ def test_a_prediction_on_several_ranks_is_one_set() -> None:
     shared = []
     for rank in range(3):
         data = digits(num_predict=11, batch_size=3)
+        # Ignored: of a trainer, no more than this is asked.
         data.trainer = SimpleNamespace(global_rank=rank, world_size=3)  # type: ignore[assignment]
         shared += [number for part in data.predict_dataloader() for number in part.tolist()]
     assert sorted(shared) == list(range(11))

@@ -23,6 +23,7 @@ from gan_lightning.data.loading import (
 from gan_lightning.data.prepared import Prepared
 from gan_lightning.data.sampling import Draw, Epochs, Replacement
 from gan_lightning.runs.signals import STOPPING
+from tests.conftest import same
 from tests.data import formats
 
 
@@ -96,7 +97,7 @@ def test_host_and_device_gather_alike() -> None:
     host, device = HostImages(prepared, draw), DeviceCache.load(prepared, torch.device("cpu"))
     for span in spans:
         one, two = host[span], device.take(draw(span))
-        assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))  # type: ignore[arg-type]
+        assert same(one, two)
         assert one.labels is not None
         np.testing.assert_array_equal(one.images.numpy(), images[one.labels.numpy()])
 

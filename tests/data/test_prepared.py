@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ def _cut(path: Path) -> None:
     os.truncate(path, path.stat().st_size - 9)
 
 
-def _edit(key: str, value: object) -> object:
+def _edit(key: str, value: object) -> Callable[[Path], None]:
     def edit(path: Path) -> None:
         manifest = json.loads(path.read_text())
         path.write_text(json.dumps({**manifest, key: value}))
@@ -58,10 +59,10 @@ def _edit(key: str, value: object) -> object:
     ],
 )
 def test_what_does_not_match_is_refused_and_kept(
-    root: Path, file: str, damage: object, message: str
+    root: Path, file: str, damage: Callable[[Path], None], message: str
 ) -> None:
     prepare(data(root))
-    damage(place(root) / file)  # type: ignore[operator]
+    damage(place(root) / file)
     for use in (prepare, ImageData.setup, verify):
         with pytest.raises(UserError, match=message) as error:
             use(data(root))

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.core.optimizer import LightningOptimizer
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -32,9 +33,11 @@ class Recorder(LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         labels = None if batch.labels is None else batch.labels.numpy()
         self.seen.append((self.global_step, batch.images.numpy().copy(), labels))
-        size = self.n_dis * self.trainer.datamodule.batch_size  # type: ignore[attr-defined]
+        size = self.n_dis * self.trainer.datamodule.batch_size  # type: ignore[attr-defined]  # set late
+        optimizer = self.optimizers()
+        assert isinstance(optimizer, LightningOptimizer)
         for _ in range(len(batch.images) // size):
-            self.optimizers().step()  # type: ignore[union-attr]
+            optimizer.step()
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
         pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,21 @@ G = partial(ConditionalCNNGenerator, latent_dim=4, width=1)
 D = partial(ProjectionCNNDiscriminator, width=1)
 AC = partial(AuxiliaryCNNDiscriminator, width=1)
 CONCAT = partial(ConcatCNNDiscriminator, width=1)
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def lively(network: Network, size: float = 0.3) -> Network:
+    """No weight, bias or gain as it began: of first weights, answers are 1e-8, which is near any.
+
+    Args:
+        network: Changed in place.
+        size: Of the normal numbers that are added.
+    """
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(size * torch.randn_like(parameter))
+    return network
 
 
 def layers(network: nn.Module, *inputs: Tensor) -> list[tuple[nn.Module, tuple[int, ...]]]:

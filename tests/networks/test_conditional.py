@@ -12,7 +12,7 @@ from gan_lightning.networks import (
     ConditionalCNNGenerator,
     ProjectionCNNDiscriminator,
 )
-from tests.networks.made import SHAPE
+from tests.networks.made import SHAPE, lively
 
 
 def test_conditional_batch_norm_of_one_class_is_batch_norm() -> None:
@@ -43,10 +43,11 @@ def test_conditional_batch_norm_starts_as_one_class_and_tells_them_apart() -> No
 
 def test_projection_is_unconditional_plus_inner_product() -> None:
     torch.manual_seed(0)
-    network = ProjectionCNNDiscriminator(SHAPE, 3, width=2)
-    plain = CNNDiscriminator(SHAPE, width=2)
+    shape = (1, 16, 16)  # whose features are summed over four pixels
+    network = lively(ProjectionCNNDiscriminator(shape, 3, width=2))
+    plain = CNNDiscriminator(shape, width=2)
     plain.load_state_dict({k: v for k, v in network.state_dict().items() if "embed" not in k})
-    x, labels = torch.randn(4, *SHAPE), torch.tensor([2, 0, 1, 2])
+    x, labels = torch.randn(4, *shape), torch.tensor([2, 0, 1, 2])
     features = network.features(x)
     for row, (label, feature) in enumerate(zip(labels, features, strict=True)):
         inner = (network.embed.weight[label] * feature.sum((1, 2))).sum()

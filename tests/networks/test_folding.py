@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import onnxruntime
 import pytest
@@ -52,11 +53,11 @@ def plainly_doubled(layer: nn.Module, x: Tensor) -> Tensor:
 PLAIN: list[tuple[Resize, Resize]] = [(halved, plainly_halved), (doubled, plainly_doubled)]
 
 
-def convolution(kernel: int, bias: bool = True, **options: object) -> nn.Conv2d:
+def convolution(kernel: int, bias: bool = True, **options: Any) -> nn.Conv2d:
     torch.manual_seed(0)
     padding = kernel // 2
-    settings = {"padding": padding, "bias": bias, "dtype": torch.float64} | options
-    return nn.Conv2d(3, 5, kernel, **settings)  # type: ignore[arg-type]
+    settings: dict[str, Any] = {"padding": padding, "bias": bias, "dtype": torch.float64}
+    return nn.Conv2d(3, 5, kernel, **settings | options)
 
 
 def close(mine: Sequence[Tensor], expected: Sequence[Tensor]) -> None:
@@ -154,7 +155,8 @@ def patched(layer: nn.Module) -> nn.Module:
 
 
 def with_hook(layer: nn.Module) -> nn.Module:
-    norm = nn.BatchNorm2d(layer.out_channels, dtype=torch.float64)  # type: ignore[arg-type]
+    assert isinstance(layer, nn.Conv2d)
+    norm = nn.BatchNorm2d(layer.out_channels, dtype=torch.float64)
     layer.add_module("behind", norm)
     layer.register_forward_hook(lambda own, given, out: own.behind(out))
     return layer
@@ -166,12 +168,17 @@ def with_pre_hook(layer: nn.Module) -> nn.Module:
 
 
 def with_backward_hook(layer: nn.Module) -> nn.Module:
+    # Ignored: to mypy, what torch calls `_grad_t` is nothing; here it is a tuple.
     layer.register_full_backward_hook(lambda own, into, out: (2 * into[0],))  # type: ignore[index]
     return layer
 
 
 def followed_by(make: Callable[[int], nn.Module]) -> Norm:
-    return lambda layer: nn.Sequential(layer, make(layer.out_channels).double())  # type: ignore[arg-type]
+    def norm(layer: nn.Module) -> nn.Module:
+        assert isinstance(layer, nn.Conv2d)
+        return nn.Sequential(layer, make(layer.out_channels).double())
+
+    return norm
 
 
 def parametrized(layer: nn.Module) -> nn.Module:
@@ -286,10 +293,11 @@ def test_networks_are_the_unfolded_ones(name: str, norm: Norm) -> None:
     torch.manual_seed(2)
     x = torch.randn(5, *example[0].shape[1:], dtype=torch.float64)
     labels = [torch.arange(5) % 3 for _ in example[1:]]
-    mine, expected = (
-        derivatives(lambda x, net=network: net(x, *labels), network, x)  # type: ignore[misc]
-        for network in networks
-    )
+
+    def found(network: nn.Module) -> list[tuple[Tensor, ...]]:
+        return derivatives(lambda x: network(x, *labels), network, x)
+
+    mine, expected = map(found, networks)
     same(mine, expected)
     close(list(networks[0].buffers()), list(networks[1].buffers()))
 
@@ -319,10 +327,12 @@ def test_norms_see_the_input_of_the_plain_layer() -> None:
 def test_folds_run_on_the_meta_device_and_in_half_precision() -> None:
     for make, example in NETWORKS.values():
         network = normalize_(make().float(), bssn(1.2), *example)
-        expected = network(*example)
+        inputs = [torch.randn_like(x) if x.is_floating_point() else x for x in example]
+        expected = network(*inputs)
         with torch.autocast("cpu", torch.bfloat16):
-            half = network(*example)
-        torch.testing.assert_close(half.float(), expected.float(), rtol=0.1, atol=0.1)
+            half = network(*inputs)
+        largest = expected.abs().max().item()
+        torch.testing.assert_close(half.float(), expected, rtol=0, atol=0.1 * largest)
         assert network.to("meta")(*(x.to("meta") for x in example)).shape == expected.shape
 
 

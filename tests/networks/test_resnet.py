@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 import pytest
 import torch
 from torch import nn
@@ -32,10 +34,10 @@ def test_generators_are_the_tables(table: Table) -> None:
 
 @pytest.mark.parametrize("hidden", ["paper", "code"])
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: str(table.size))
-def test_discriminators_are_the_tables(table: Table, hidden: str) -> None:
+def test_discriminators_are_the_tables(table: Table, hidden: Literal["paper", "code"]) -> None:
     shape = (3, table.size, table.size)
     with torch.device("meta"):
-        network = ResNetDiscriminator(shape, hidden=hidden)  # type: ignore[arg-type]
+        network = ResNetDiscriminator(shape, hidden=hidden)
         rows, weights = discriminator_of(table, hidden)
         assert heard(network, torch.zeros(2, *shape)) == rows
         assert network(torch.zeros(2, *shape)).shape == (2, 1)
@@ -118,6 +120,6 @@ def test_sizes_without_a_table_are_refused(
         ({"hidden": "output"}, "^hidden must be 'paper' or 'code', got 'output'"),
     ],
 )
-def test_nonsense_of_a_discriminator_is_refused(options: dict[str, object], message: str) -> None:
+def test_nonsense_of_a_discriminator_is_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        ResNetDiscriminator((3, 32, 32), **options)  # type: ignore[arg-type]
+        ResNetDiscriminator((3, 32, 32), **options)

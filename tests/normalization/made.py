@@ -17,6 +17,7 @@ from gan_lightning.normalization import (
     sn_conv,
     ssn,
 )
+from tests.networks.made import lively
 
 SHAPE = (3, 8, 8)
 IMAGE = torch.zeros(1, *SHAPE)
@@ -39,7 +40,7 @@ def used(layer: nn.Module) -> Tensor:
 
 def discriminator(seed: int = 0, norm: Normalization | None = None) -> nn.Module:
     torch.manual_seed(seed)
-    return normalize_(CNNDiscriminator(SHAPE, width=4), norm or bssn(1.2), IMAGE)
+    return normalize_(lively(CNNDiscriminator(SHAPE, width=4)), norm or bssn(1.2), IMAGE)
 
 
 LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {

@@ -107,10 +107,15 @@ def test_what_a_network_draws_is_not_missed_afterwards() -> None:
     assert torch.equal(torch.get_rng_state(), random)
 
 
-def test_classes_in_front_are_looked_through() -> None:
-    network = nn.Sequential(nn.Embedding(5, 4), nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 1))
-    assert outputs(network, torch.zeros(1, dtype=torch.int64)) == ["3"]
-    assert [network[k].input_shapes for k in (0, 1, 3)] == [((),), ((4,),), ((3,),)]
+@pytest.mark.parametrize("frozen", ["", "0", "2", "0 2", "0 2 4"])
+def test_classes_in_front_are_looked_through_whatever_is_frozen(frozen: str) -> None:
+    network = nn.Sequential(
+        *(nn.Embedding(5, 4), nn.ReLU(inplace=True), nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 1))
+    )
+    for place in frozen.split():
+        network[int(place)].requires_grad_(False)
+    assert outputs(network, torch.zeros(1, dtype=torch.int64)) == ["4"]
+    assert [network[k].input_shapes for k in (0, 2, 4)] == [((),), ((4,),), ((3,),)]
 
 
 class Twice(nn.Module):

@@ -115,7 +115,7 @@ def test_export_sees_the_definition(norm: Normalization, strict: bool) -> None:
     x = torch.randn(2, *SHAPE)
     expected = network(x)
     exported = torch.export.export(network, (x,), strict=strict)
-    torch.testing.assert_close(exported.module()(x), expected)
+    torch.testing.assert_close(exported.module()(x), expected, rtol=1e-4, atol=0)
 
 
 @pytest.mark.parametrize("norm", [bssn(1.2), wn(), frobenius(), bn(), ln()], ids=ids)
@@ -128,7 +128,7 @@ def test_a_compiled_network_is_compiled_once(norm: Normalization) -> None:
     optimizer = torch.optim.SGD(network.parameters(), 0.1)
     for _ in range(12):
         loss = compiled(x).square().sum()
-        torch.testing.assert_close(loss, network(x).square().sum())
+        torch.testing.assert_close(loss, network(x).square().sum(), rtol=1e-4, atol=0)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

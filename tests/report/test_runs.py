@@ -8,6 +8,7 @@ import socket
 import time
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,39 +38,39 @@ def owned(folder: Path, process: int, host: str) -> Path:
 
 def test_how_far_a_run_is(tmp_path: Path) -> None:
     here, gone = socket.gethostname(), _no_process()
-    partial = {"step": 60, "fids": {}}
+    partial: dict[str, Any] = {"step": 60, "fids": {}}
     told = {
         "whole": (made(tmp_path / "whole"), "finished"),
         "early": (
-            ended(made(tmp_path / "early", **partial), 60, "finished"),  # type: ignore[arg-type]
+            ended(made(tmp_path / "early", **partial), 60, "finished"),
             "finished: 60 of 100 iterations: it was told to end there",
         ),
         "partial": (
-            made(tmp_path / "partial", **partial),  # type: ignore[arg-type]
+            made(tmp_path / "partial", **partial),
             "unfinished: 60 of 100 iterations",
         ),
         "stopped": (
-            ended(made(tmp_path / "stopped", **partial), 63, "stopped: by a signal"),  # type: ignore[arg-type]
+            ended(made(tmp_path / "stopped", **partial), 63, "stopped: by a signal"),
             "unfinished: 63 of 100 iterations; stopped: by a signal",
         ),
         "diverged": (
-            ended(made(tmp_path / "diverged", **partial), 64, "diverged: NaN. Lower it"),  # type: ignore[arg-type]
+            ended(made(tmp_path / "diverged", **partial), 64, "diverged: NaN. Lower it"),
             "diverged: 64 of 100 iterations; NaN",
         ),
         "failed": (
-            ended(made(tmp_path / "failed", **partial), 60, "crashed: ValueError: no"),  # type: ignore[arg-type]
+            ended(made(tmp_path / "failed", **partial), 60, "crashed: ValueError: no"),
             "crashed: 60 of 100 iterations; ValueError: no",
         ),
         "killed": (
-            owned(made(tmp_path / "killed", **partial), gone, here),  # type: ignore[arg-type]
+            owned(made(tmp_path / "killed", **partial), gone, here),
             "crashed: 60 of 100 iterations; its process ended without a word",
         ),
         "going": (
-            owned(made(tmp_path / "going", **partial), os.getpid(), here),  # type: ignore[arg-type]
+            owned(made(tmp_path / "going", **partial), os.getpid(), here),
             "running: 60 of 100 iterations",
         ),
         "elsewhere": (
-            owned(made(tmp_path / "elsewhere", **partial), gone, "another host"),  # type: ignore[arg-type]
+            owned(made(tmp_path / "elsewhere", **partial), gone, "another host"),
             "unfinished: 60 of 100 iterations",
         ),
     }

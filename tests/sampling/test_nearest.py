@@ -83,6 +83,17 @@ class brightness(FeatureExtractor):
         return F.pad(images.flatten(1).float(), (0, 1)), torch.zeros(len(images), 0)
 
 
+class grey(brightness):
+    """The grey alone."""
+
+    name = "grey"
+    num_features = 1
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        features, logits = super().forward(images)
+        return features[:, :1], logits
+
+
 def made(*greys: int) -> Tensor:
     return torch.tensor(greys, dtype=torch.uint8).view(-1, 1, 1, 1)
 
@@ -96,6 +107,15 @@ def test_neighbours_are_in_the_order_of_their_distances() -> None:
     assert found.images.flatten(1).tolist() == [[13, 10, 15], [90, 15, 13]]
     assert found.images.shape == (2, 3, 1, 1, 1)
     assert (found.index.dtype, found.distance.dtype) == (torch.int64, torch.float64)
+
+
+@pytest.mark.parametrize("extractor", [brightness, grey])
+@pytest.mark.parametrize("greys", [[12], [12, 100]])
+def test_one_image_and_one_feature_are_enough(
+    extractor: type[FeatureExtractor], greys: list[int]
+) -> None:
+    found = neighbours(made(*greys), dots([10, 200, 13, 90, 15]), extractor(), 1, 5, CPU)
+    assert found.distance.flatten().tolist() == pytest.approx([1, 10][: len(greys)])
 
 
 def test_memorized_is_what_is_as_near_as_the_nearest_pair_of_training_images() -> None:

@@ -89,6 +89,12 @@ def test_a_shift_adds_its_squared_length_and_nothing_else() -> None:
     assert frechet_distance(gaussian(x), gaussian(x + shift)) == pytest.approx(5.0, rel=1e-9)
 
 
+def test_of_one_feature_it_is_the_distance_of_means_and_deviations() -> None:
+    x, y = features(50, 1, 1), 3 * features(60, 1, 2) + 1
+    expected = (x.mean() - y.mean()) ** 2 + (x.std(ddof=1) - y.std(ddof=1)) ** 2
+    assert frechet_distance(gaussian(x), gaussian(y)) == pytest.approx(expected, rel=1e-9)
+
+
 def test_scaling_by_c_multiplies_each_standard_deviation() -> None:
     x = features(200, 20, 1)
     x -= x.mean(0)
@@ -96,12 +102,14 @@ def test_scaling_by_c_multiplies_each_standard_deviation() -> None:
     assert frechet_distance(gaussian(x), gaussian(3 * x)) == pytest.approx(expected, rel=1e-9)
 
 
-def test_moments_are_those_of_numpy_whatever_the_batches() -> None:
-    x = features(97, 20, 1)
+@pytest.mark.parametrize("d", [20, 2, 1])
+def test_moments_are_those_of_numpy_whatever_the_batches(d: int) -> None:
+    x = features(97, d, 1)
     got = gaussian(x)
     assert got.n == 97
+    assert (got.mean.shape, got.covariance.shape) == ((d,), (d, d))
     np.testing.assert_allclose(got.mean, x.mean(0), rtol=1e-13)
-    np.testing.assert_allclose(got.covariance, np.cov(x, rowvar=False), atol=1e-14)
+    np.testing.assert_allclose(got.covariance, np.cov(x, rowvar=False).reshape(d, d), atol=1e-14)
 
 
 def test_moments_of_float32_features_are_added_in_float64() -> None:

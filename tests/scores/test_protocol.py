@@ -64,7 +64,7 @@ class Chosen:
         protocol: The protocol.
     """
 
-    def __init__(self, protocol: Protocol = monitor()) -> None:  # noqa: B008
+    def __init__(self, protocol: Protocol = monitor()) -> None:  # noqa: B008  (has no state)
         self.protocol = protocol
 
 

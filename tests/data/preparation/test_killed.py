@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -134,7 +135,7 @@ def test_killed_again_and_again_at_random_moments(root: Path) -> None:
     for trial in range(4):
         place = f"trial {trial}"
         patience = 0.001
-        while killed(lambda place=place: prepare(data(root, place), 2), dice.uniform(0, patience)):  # type: ignore[misc]
+        while killed(partial(prepare, data(root, place), 2), dice.uniform(0, patience)):
             assert_absent_or_whole(root, place, fingerprint)
             kills += 1
             patience *= 1.3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -48,9 +49,9 @@ def _rename(root: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [_add, _remove, _overwrite, _rename])
-def test_images_that_changed_are_noticed(root: Path, change: object) -> None:
+def test_images_that_changed_are_noticed(root: Path, change: Callable[[Path], None]) -> None:
     prepare(data(root))
-    change(root)  # type: ignore[operator]
+    change(root)
     with pytest.raises(UserError, match="have changed since") as error:
         data(root).prepare_data()
     assert str(place(root)) in str(error.value)

@@ -44,7 +44,7 @@ def test_a_source_can_be_sent_to_other_processes(
     """Also while a trainer, which cannot, is attached to its dataset."""
     formats.write_stl10(tmp_path, monkeypatch)
     attached = stl10(root=str(tmp_path))
-    attached.trainer = lambda: None  # type: ignore[assignment]
+    attached.trainer = lambda: None  # type: ignore[assignment]  # cannot be sent
     blocks = Blocks(attached.source("train"), (48, 48, 3))
     sent = pickle.loads(pickle.dumps(blocks))
     np.testing.assert_array_equal(sent[range(3)].images, blocks[range(3)].images)
@@ -60,6 +60,7 @@ def test_a_source_can_be_sent_to_other_processes(
     ],
 )
 def test_what_is_no_image_is_a_bad_one(image: object, found: str) -> None:
+    # Ignored: what the reader returns is what this is about.
     blocks = Blocks(Source(["name"], lambda _: image), (2, 2, 1))  # type: ignore[arg-type,return-value]
     block = blocks[range(1)]
     assert block.images.shape == (0, 2, 2, 1)
