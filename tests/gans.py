@@ -20,6 +20,7 @@ from gan_lightning.networks import (
     ConditionalCNNGenerator,
     ProjectionCNNDiscriminator,
 )
+from gan_lightning.normalization import none
 from tests.conftest import bare_trainer
 
 SHAPE = (1, 8, 8)
@@ -43,6 +44,12 @@ def conditional(**options: Any) -> GAN:
         "discriminator": partial(ProjectionCNNDiscriminator, width=1),
     }
     return small(**{**networks, "num_classes": CLASSES, **options})
+
+
+def still(**options: Any) -> GAN:
+    """A GAN that training leaves as it is, so that its losses are those of its first weights."""
+    sgd = partial(torch.optim.SGD, lr=0.0)
+    return small(generator_optimizer=sgd, discriminator_optimizer=sgd, norm=none(), **options)
 
 
 def vivid(model: GAN) -> GAN:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,7 @@ from torch import Tensor
 
 from gan_lightning import GAN
 from gan_lightning.errors import TrainingDiverged, UserError
-from gan_lightning.normalization import none
-from tests.gans import Few, joined, small, trained
+from tests.gans import Few, joined, small, still, trained
 
 
 class Noting(Logger):
@@ -44,12 +42,6 @@ class Noting(Logger):
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  (Lightning's)
         """Keeps arguments."""
         self.arguments.append(params)
-
-
-def still(**options: Any) -> GAN:
-    """A GAN that training leaves as it is, so that its losses are those of its first weights."""
-    sgd = partial(torch.optim.SGD, lr=0.0)
-    return small(generator_optimizer=sgd, discriminator_optimizer=sgd, norm=none(), **options)
 
 
 def literal(model: GAN, t: int, images: Tensor) -> dict[str, float]:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from gan_lightning import GAN
 from gan_lightning.augmentation import DiffAugment, as_they_are
+from gan_lightning.callbacks import GeneratorAverage
 from gan_lightning.data import Batch
 from gan_lightning.errors import UserError
 from gan_lightning.initialization import lecun
@@ -21,7 +22,7 @@ from gan_lightning.networks import CNNGenerator
 from gan_lightning.normalization import clip, gamma, none, sn
 from gan_lightning.penalties import orthonormal
 from tests.conftest import Gan, bare_trainer, same
-from tests.gans import CLASSES, Few, conditional, joined, small, trained
+from tests.gans import CLASSES, Few, conditional, joined, small, still, trained
 
 
 def weights(model: GAN) -> dict[str, Tensor]:
@@ -212,6 +213,23 @@ def test_each_iteration_is_followed(tmp_path: Path) -> None:
     model.after_each_iteration.append(lambda: followed.append(model.global_step))
     trained(model, tmp_path, 3, joined(Few(3), 2))
     assert followed == [1, 2, 3]
+
+
+@pytest.mark.parametrize("iterations", [1, 2])
+def test_an_average_forgets_where_it_began_by_a_power_of_its_decay(
+    tmp_path: Path, iterations: int
+) -> None:
+    """Of the iterations, however many a training step makes: a d^4 + w (1 - d^4) after four."""
+    model = still(iterations_per_batch=iterations)
+    still_there = {name: p.detach().clone() for name, p in model.generator.named_parameters()}
+    begin = {name: torch.randn_like(weight) for name, weight in still_there.items()}
+    model.generator_average = {name: weight.clone() for name, weight in begin.items()}
+    data = joined(Few(4), iterations)
+    trained(model, tmp_path, 4, data, callbacks=[GeneratorAverage(0.75)])
+    forgotten = 1 - 0.75**4
+    for name, weight in still_there.items():
+        wanted = torch.lerp(begin[name], weight, forgotten)
+        torch.testing.assert_close(model.generator_average[name], wanted)
 
 
 def test_a_generator_of_another_value_range_is_refused(
