@@ -216,7 +216,7 @@ class GAN(LightningModule):
                 the averaging of gradients to itself.
         """
         self._graphed = None
-        data: Any = getattr(self.trainer, "datamodule", None)
+        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]  # set late
         real, made = getattr(data, "value_range", None), self.generator.value_range
         if real is not None and tuple(real) != tuple(made):
             raise UserError(
@@ -259,7 +259,7 @@ class GAN(LightningModule):
         for t, real, own in zip(steps, images, labels, strict=True):
             losses = self._loop(t, real, own)
             self._watch.add(losses)
-            if self._log_interval and (t + 1) % self._log_interval == 0:
+            if clock.crossed(t, t + 1, self._log_interval):
                 self._log(losses)
         validation.set_clock(self.trainer, start)
 
@@ -400,7 +400,7 @@ class GAN(LightningModule):
     def predict_step(self, batch: Tensor, batch_idx: int) -> Predicted:
         """Makes the images of the given indices, int64 ``(N,)``."""
         indices: list[int] = batch.tolist()
-        data: Any = getattr(self.trainer, "datamodule", None)
+        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]  # set late
         classes = getattr(data, "predict_classes", None)
         labels = classes_at(self._predicts, indices, classes)
         return Predicted(images_at(self._predicts, indices, self.seed, classes), labels)

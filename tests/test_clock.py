@@ -22,6 +22,11 @@ def test_what_has_no_interval_is_never_due() -> None:
     assert not any(crossed(before, now, 0) for before in FEW for now in FEW)
 
 
+def test_counts_are_exact_beyond_those_of_a_float() -> None:
+    assert not crossed(2**53 + 1, 2**53 + 1, 1)
+    assert crossed(2**53 + 1, 2**53 + 2, 1)
+
+
 @pytest.mark.parametrize("interval", [1, 3, 4, 10])
 def test_steps_of_any_length_meet_a_multiple_as_often_as_single_ones(interval: int) -> None:
     """As long as they are no longer than the interval; longer ones meet several at once."""

@@ -1,48 +1,73 @@
-"""The module itself: its arguments, its optimizers, what it saves, loads, makes and refuses."""
+"""The module itself: its arguments, its optimizers, what it saves, loads and refuses."""
 
 from __future__ import annotations
 
-import copy
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from gan_lightning import GAN
-from gan_lightning.data import digits
 from gan_lightning.errors import TrainingDiverged, UserError
 from gan_lightning.gan import AVERAGE
-from gan_lightning.networks import (
-    CNNDiscriminator,
-    CNNGenerator,
-    ConditionalCNNGenerator,
-    ProjectionCNNDiscriminator,
-)
-from gan_lightning.normalization import sn
+from gan_lightning.initialization import Initialization
+from gan_lightning.losses import Objective, began, hinge, wasserstein
+from gan_lightning.networks import AutoencoderDiscriminator, CNNDiscriminator, CNNGenerator
+from gan_lightning.normalization import none, sn
 from gan_lightning.optim import LinearDecay
+from gan_lightning.penalties import orthonormal, r1
+from tests.checkpoints import made
+from tests.checkpoints.made import SMALL, save
 from tests.conftest import Gan, bare_trainer, same
-from tests.networks.made import lively
-
-SHAPE = (1, 8, 8)
+from tests.gans import SHAPE, Few, conditional, small
 
 
-def small(**options: Any) -> GAN:
-    networks = {
-        "generator": partial(CNNGenerator, latent_dim=3, width=1),
-        "discriminator": partial(CNNDiscriminator, width=1),
-    }
-    torch.manual_seed(0)
-    return GAN(SHAPE, **{**networks, **options})
+def test_what_is_left_out_is_as_the_papers_have_it() -> None:
+    model = small()
+    assert model.n_dis == 1
+    assert model.generator_batch_size is None
+    assert model.seed == 0
+    assert model.cuda_graph == "auto"
+    assert isinstance(model.objective, hinge)
+    assert model.penalties == ()
+    assert model.augment is None
+    assert model.generator_average == {}
+    assert not model.predicts_average
 
 
-def conditional() -> GAN:
-    return small(
-        generator=partial(ConditionalCNNGenerator, latent_dim=3, width=1),
-        discriminator=partial(ProjectionCNNDiscriminator, width=1),
-        num_classes=3,
-    )
+def test_what_is_given_is_kept() -> None:
+    penalties = [orthonormal(), r1()]
+    objective = wasserstein()
+    model = small(objective=objective, penalties=penalties, n_dis=3, seed=4, norm=none())
+    assert model.image_shape == SHAPE
+    assert model.objective is objective
+    assert model.penalties == tuple(penalties)
+    assert (model.n_dis, model.seed) == (3, 4)
+
+
+class Halves(Initialization):
+    """Weights of 1/2."""
+
+    def draw_(self, layer: nn.Module, weight: Tensor) -> None:
+        """Draws nothing."""
+        weight.fill_(0.5)
+
+
+@pytest.mark.parametrize("which", ["generator", "discriminator"])
+def test_each_network_has_its_own_first_weights_and_norm(which: str) -> None:
+    """The discriminator's options are those without a name before them."""
+    prefix = {"generator": "generator_", "discriminator": ""}[which]
+    plain: dict[str, Any] = {"norm": none(), "generator_norm": none()}
+    drawn = small(**plain, **{f"{prefix}initialization": Halves()})
+    normed = small(**{**plain, f"{prefix}norm": sn()})
+    for name in ("generator", "discriminator"):
+        layer = next(m for m in getattr(drawn, name).modules() if hasattr(m, "kernel_size"))
+        assert bool((layer.weight == 0.5).all()) == (name == which)
+        state = getattr(normed, name).state_dict()
+        assert any(key.endswith("u0") for key in state) == (name == which)
 
 
 @pytest.mark.parametrize(
@@ -86,67 +111,23 @@ def test_a_gan_has_classes_as_its_networks_do() -> None:
     assert not small(num_classes=3).is_conditional  # of the data; these networks take none
 
 
-@pytest.mark.parametrize(("asked", "made"), [(0, 1), (1, 1), (4, 4)])
-def test_a_training_step_without_a_graph_is_an_iteration_unless_more_are_asked_for(
-    tmp_path: Path, asked: int, made: int
-) -> None:
-    model = small(iterations_per_batch=asked)
-    model.trainer = bare_trainer(tmp_path)
-    assert model.iterations_per_batch == made
+def stateful() -> GAN:
+    """One whose objective is a module too."""
+    autoencoder = partial(AutoencoderDiscriminator, width=2, hidden=2)
+    return small(objective=began(), discriminator=autoencoder, norm=none())
 
 
-class Data:
-    """Data of some value range."""
-
-    def __init__(self, value_range: tuple[float, float]) -> None:
-        self.value_range = value_range
-
-
-def test_pixels_of_another_range_are_refused_before_anything_runs(tmp_path: Path) -> None:
-    model = small()
-    trainer: Any = bare_trainer(tmp_path)
-    model.trainer = trainer
-    model.setup("fit")  # without data to compare with
-    trainer.datamodule = Data((-1.0, 1.0))
-    model.setup("fit")
-    trainer.datamodule = Data((0.0, 1.0))
-    said = r"^generator makes pixels in \(-1.0, 1.0\), but the data have them in \(0.0, 1.0\)"
-    with pytest.raises(UserError, match=said):
-        model.setup("predict")
+def test_an_objective_with_state_of_its_own_is_part_of_the_module() -> None:
+    """And is taken without a warning, though Lightning has one for modules among the arguments."""
+    kept = {key.partition(".")[0] for key in stateful().state_dict()}
+    assert kept == {"generator", "discriminator", "objective"}
 
 
-def test_images_are_those_of_the_generator() -> None:
-    model = small().eval()
-    z = torch.randn(4, 3)
-    assert torch.equal(model(z), model.generator(z))
-    with_classes = conditional().eval()
-    y = torch.tensor([0, 1, 2, 0])
-    assert torch.equal(with_classes(z, y), with_classes.generator(z, y))
-
-
-def test_classes_of_samples_come_in_turn() -> None:
-    model = conditional()
-    lively(model.generator)
-    mixed = model.sample(4, seed=2, classes=[2, 0])
-    assert torch.equal(mixed[::2], model.sample(4, seed=2, classes=[2])[::2])
-    assert torch.equal(mixed[1::2], model.sample(4, seed=2, classes=[0])[1::2])
-    turned = model.sample(4, seed=2, classes=[0, 2])
-    assert not any(torch.equal(one, other) for one, other in zip(mixed, turned, strict=True))
-    assert torch.equal(model.sample(4), model.sample(4, classes=[0, 1, 2]))
-
-
-def test_a_moving_average_makes_images_only_where_there_is_one() -> None:
-    model = small()
-    assert model.used_generator(ema=False) is model.generator
-    with pytest.raises(UserError, match="there is none here"):
-        model.used_generator(ema=True)
-    state = copy.deepcopy(model.generator.state_dict())
-    model.generator_average = {k: v + 1 for k, v in state.items() if v.is_floating_point()}
-    average = model.used_generator(ema=True)
-    assert average is not model.generator
-    for name, value in model.generator_average.items():
-        assert torch.equal(average.state_dict()[name], value)
-    assert same(dict(model.generator.state_dict()), dict(state))
+def test_saved_arguments_are_what_a_file_can_say() -> None:
+    saved = stateful().hparams
+    assert saved["objective"]["class_path"] == "gan_lightning.losses.began"
+    assert (saved["image_shape"], saved["n_dis"], saved["seed"]) == (SHAPE, 1, 0)
+    assert "generator_optimizer" not in saved  # a default, which comes back by itself
 
 
 def saved(model: GAN) -> dict[str, Any]:
@@ -169,11 +150,103 @@ def test_the_moving_average_goes_into_a_checkpoint_and_comes_out(tmp_path: Path)
     assert other.generator_average == {}  # not that of the checkpoint before
 
 
+def test_a_moving_average_among_the_callbacks_is_found_there(tmp_path: Path) -> None:
+    """Where version 0.2.0 kept it; Lightning tells a callback's states apart by its arguments."""
+    model = small()
+    model.trainer = bare_trainer(tmp_path)
+    average = {"a": torch.ones(2)}
+    for name in ("GeneratorAverage", "GeneratorAverage{'decay': 0.9}"):
+        callbacks = {"Checkpoints": {"weights": {"b": 1}}, name: {"weights": average}}
+        model.on_load_checkpoint({**saved(model), "callbacks": callbacks})
+        assert same(model.generator_average, average)
+        model.generator_average = {}
+    for others in ({}, {"Checkpoints": {"weights": average}}):
+        model.on_load_checkpoint({**saved(model), "callbacks": others})
+        assert model.generator_average == {}
+
+
 def test_a_checkpoint_of_other_networks_is_refused(tmp_path: Path) -> None:
     model = small()
     model.trainer = bare_trainer(tmp_path)
     with pytest.raises(UserError, match="another architecture"):
         small(discriminator=partial(CNNDiscriminator, width=2)).on_load_checkpoint(saved(model))
+
+
+def written(path: Path, **arguments: Any) -> Path:
+    """A checkpoint whose arguments are those that are given here."""
+    return save(made.small(), path, image_shape=made.SHAPE, **SMALL, **arguments)
+
+
+def test_a_checkpoint_makes_the_module_anew(tmp_path: Path) -> None:
+    """Whatever it was made with; what is passed comes in place of that."""
+    path = written(tmp_path / "x.ckpt", n_dis=3, seed=5)
+    again = GAN.load_from_checkpoint(path)
+    assert same(dict(again.state_dict()), torch.load(path, weights_only=True)["state_dict"])
+    assert (again.n_dis, again.seed) == (3, 5)
+    other = GAN.load_from_checkpoint(path, seed=6)
+    assert (other.n_dis, other.seed) == (3, 6)
+
+
+def test_a_subclass_loads_itself(tmp_path: Path) -> None:
+    class Mine(GAN):
+        pass
+
+    assert type(Mine.load_from_checkpoint(written(tmp_path / "x.ckpt"))) is Mine
+
+
+def test_where_tensors_go_is_asked_of_the_map_location(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def here(storage: Any, location: str) -> Any:  # noqa: ANN401  (torch's own storages)
+        asked.append(location)
+        return storage
+
+    GAN.load_from_checkpoint(written(tmp_path / "x.ckpt"), here)
+    assert {*asked} == {"cpu"}
+
+
+@pytest.mark.parametrize("trust", ["mine", ["other", "mine"]])
+def test_a_package_is_used_where_it_is_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trust: str | list[str]
+) -> None:
+    package = tmp_path / "mine.py"
+    package.write_text("from gan_lightning.losses import hinge\n\n\nclass mine(hinge):\n    pass\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    path = written(tmp_path / "x.ckpt", objective={"class_path": "mine.mine"})
+    with pytest.raises(UserError, match=r"mine\.mine"):
+        GAN.load_from_checkpoint(path)
+    objective: Objective = GAN.load_from_checkpoint(path, trust=trust).objective
+    assert type(objective).__name__ == "mine"
+
+
+def test_saved_arguments_and_passed_ones_make_a_model_built_in_python(tmp_path: Path) -> None:
+    def build() -> dict[str, Any]:
+        return {
+            "generator": lambda shape: CNNGenerator(shape, 6, width=2),
+            "discriminator": lambda shape: CNNDiscriminator(shape, width=2),
+        }
+
+    model = small(**build())
+    trainer = bare_trainer(tmp_path, max_steps=2, limit_val_batches=0)
+    trainer.fit(model, datamodule=Few(2))
+    trainer.save_checkpoint(tmp_path / "mine.ckpt")
+    torch.load(tmp_path / "mine.ckpt", weights_only=True)
+    loaded = GAN.load_from_checkpoint(tmp_path / "mine.ckpt", **build())
+    assert same(dict(loaded.state_dict()), dict(model.state_dict()))
+    assert torch.equal(loaded.sample(3), model.sample(3))
+
+
+def test_only_training_refuses_to_save_what_has_diverged(tmp_path: Path) -> None:
+    model = small()
+    trainer: Any = bare_trainer(tmp_path)
+    model.trainer = trainer
+    trainer.strategy.connect(model)
+    with torch.no_grad():
+        next(model.generator.parameters()).fill_(torch.nan)
+    saved(model)
+    trainer.state.fn = "fit"
+    with pytest.raises(TrainingDiverged, match="are NaN or infinite"):
+        saved(model)
 
 
 def test_weights_that_are_zero_are_told_of_once(
@@ -194,66 +267,7 @@ def test_weights_that_are_zero_are_told_of_once(
     assert all("in CNNDiscriminator is exactly zero after iteration 0" in said for said in told)
 
 
-def test_only_training_refuses_to_save_what_has_diverged(tmp_path: Path) -> None:
-    model = small()
-    trainer: Any = bare_trainer(tmp_path)
-    model.trainer = trainer
-    trainer.strategy.connect(model)
-    with torch.no_grad():
-        next(model.generator.parameters()).fill_(torch.nan)
-    saved(model)
-    trainer.state.fn = "fit"
-    with pytest.raises(TrainingDiverged, match="are NaN or infinite"):
-        saved(model)
-
-
-def test_load_from_checkpoint_and_sample(gan: Gan, tmp_path: Path) -> None:
+def test_a_run_is_loaded_and_sampled(gan: Gan, tmp_path: Path) -> None:
     trained = gan("--model.generator_optimizer.lr", "0.05").model
     loaded = GAN.load_from_checkpoint(tmp_path / "run" / "checkpoints" / "last.ckpt")
-    images = loaded.sample(5, seed=3)
-    assert images.shape == (5, 1, 16, 16)
-    assert images.dtype == torch.uint8
-    assert torch.equal(images, trained.sample(5, seed=3))
-    assert torch.equal(images[:2], loaded.sample(2, seed=3))
-    assert not torch.equal(images, loaded.sample(5, seed=4))
-    with pytest.raises(UserError, match=">= 1"):
-        loaded.sample(0)
-
-
-def test_a_model_built_in_python_is_saved_and_loaded(tmp_path: Path) -> None:
-    def build() -> dict[str, Any]:
-        return {
-            "image_shape": (1, 16, 16),
-            "generator": lambda shape: CNNGenerator(shape, 6, width=2),
-            "discriminator": lambda shape: CNNDiscriminator(shape, width=2),
-        }
-
-    model = GAN(**build())
-    lively(model.generator)
-    trainer = bare_trainer(tmp_path, max_steps=2)
-    trainer.fit(model, datamodule=digits(batch_size=4))
-    trainer.save_checkpoint(tmp_path / "mine.ckpt")
-    torch.load(tmp_path / "mine.ckpt", weights_only=True)
-    loaded = GAN.load_from_checkpoint(tmp_path / "mine.ckpt", **build())
-    assert torch.equal(loaded.sample(3), model.sample(3))
-    assert len(model.sample(3).unique()) > 100
-
-
-def test_sampling_disturbs_nothing(gan: Gan) -> None:
-    model = gan("--trainer.max_steps", "2").model.train()
-    before = {key: value.clone() for key, value in model.state_dict().items()}
-    state = torch.get_rng_state()
-    model.sample(3)
-    assert model.generator.training
-    assert torch.equal(torch.get_rng_state(), state)
-    assert same(dict(model.state_dict()), before)
-
-
-def test_a_generator_of_another_value_range_is_refused(
-    gan: Gan, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(CNNGenerator, "value_range", (0.0, 1.0))
-    with pytest.raises(
-        UserError, match=r"pixels in \(0.0, 1.0\), but the data have them in \(-1.0"
-    ):
-        gan()
+    assert torch.equal(loaded.sample(5, seed=3), trained.sample(5, seed=3))
