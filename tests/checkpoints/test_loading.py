@@ -261,6 +261,14 @@ def test_what_is_passed_takes_the_place_of_what_the_file_says(tmp_path: Path) ->
         loaded(path, width=4)
 
 
+def test_where_all_is_passed_nothing_is_asked_of_the_file(tmp_path: Path) -> None:
+    module = Module(3, nn.Tanh)
+    path = file_of(module, tmp_path / "x.ckpt")
+    again = loaded(path, width=3, act=nn.GELU)
+    assert same_weights(module, again)
+    assert isinstance(again.act, nn.GELU)
+
+
 def test_each_argument_that_has_to_be_passed_again_is_named(tmp_path: Path) -> None:
     path = file_of(Module(3, lambda: nn.Tanh()), tmp_path / "x.ckpt")
     with pytest.raises(UserError) as caught:
