@@ -191,7 +191,8 @@ def arguments_from(
             raise UserError(explain_refusal(error) or one_line(error)) from error
         require_kinds(config, _TRUSTED.get())
         built = parser.instantiate(config)
-    return {**vars(built.made), **given}
+    said = vars(built.made) if "made" in built else {}  # not where all arguments are given
+    return {**said, **given}
 
 
 def explain_refusal(error: BaseException) -> str | None:

@@ -22,6 +22,7 @@ from gan_lightning.networks import (
 )
 from gan_lightning.normalization import none
 from tests.conftest import bare_trainer
+from tests.networks.made import lively
 
 SHAPE = (1, 8, 8)
 CLASSES = 3
@@ -54,8 +55,7 @@ def still(**options: Any) -> GAN:
 
 def vivid(model: GAN) -> GAN:
     """The same with a generator of large weights, whose images show something."""
-    for parameter in model.generator.parameters():
-        torch.nn.init.normal_(parameter, std=3)
+    lively(model.generator, size=3)
     return model
 
 

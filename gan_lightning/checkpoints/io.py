@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import zipfile
 from pathlib import Path
@@ -117,7 +118,7 @@ def _verify_written(file: IO[bytes]) -> None:
     os.fsync(file.fileno())
     fault = archive_damage(file.name)
     if fault:
-        raise OSError(5, f"the written file {fault}")
+        raise OSError(errno.EIO, f"the written file {fault}")
 
 
 def _of_the_system(error: BaseException | None) -> OSError | None:

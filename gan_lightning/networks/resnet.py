@@ -165,7 +165,7 @@ def _blocks(
 def _generator_table(
     image_shape: ImageShape, width: int | None, widths: Sequence[int] | None
 ) -> GeneratorTable:
-    own = _checked(image_shape, width, widths, least=2)
+    own = _checked(width, widths, least=2)
     table = GENERATORS.get(_side(image_shape)) if own is None else GeneratorTable(own)
     if table is None:
         raise _no_table(image_shape)
@@ -176,7 +176,7 @@ def _generator_table(
 def _discriminator_table(
     image_shape: ImageShape, width: int | None, widths: Sequence[int] | None, halvings: int | None
 ) -> DiscriminatorTable:
-    own = _checked(image_shape, width, widths, least=1)
+    own = _checked(width, widths, least=1)
     table = DISCRIMINATORS.get(_side(image_shape))
     if own is not None:
         table = DiscriminatorTable(own, max(1, len(own) - 1))
@@ -193,9 +193,7 @@ def _discriminator_table(
     return table._replace(widths=_scaled(table.widths, width, table.widths[0]))
 
 
-def _checked(
-    image_shape: ImageShape, width: int | None, widths: Sequence[int] | None, least: int
-) -> tuple[int, ...] | None:
+def _checked(width: int | None, widths: Sequence[int] | None, least: int) -> tuple[int, ...] | None:
     """The widths, if there are any, as a tuple."""
     if width is not None and width < 1:
         raise UserError(f"must be >= 1, got {width}", "width")

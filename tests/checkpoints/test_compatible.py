@@ -81,7 +81,9 @@ def test_shapes_and_names_make_an_architecture() -> None:
     ],
 )
 def test_the_first_tensor_that_differs_is_named(saved: dict[str, Tensor], said: str) -> None:
-    with pytest.raises(UserError, match=rf"^ckpt_path holds another architecture: {said} differ"):
+    remedy = r"Use the config of the run that saved it: name that by `run`"
+    sentence = rf"^ckpt_path holds another architecture: {said} differ\). {remedy}$"
+    with pytest.raises(UserError, match=sentence):
         require_same_architecture(STATE, saved)
 
 

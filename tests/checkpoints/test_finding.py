@@ -135,6 +135,28 @@ def test_only_checkpoints_that_are_whole_are_offered(run: Path) -> None:
     )
 
 
+def test_a_damaged_file_that_was_named_is_refused_and_whole_ones_are_offered(run: Path) -> None:
+    Path(of(run, "best")).write_text("torn")
+    for name in ("best", of(run, "best")):
+        with pytest.raises(UserError) as caught:
+            checkpoint_path(run, name)
+        assert str(caught.value) == (
+            f"ckpt_path {name}: {of(run, 'best')} is damaged or no checkpoint. Checkpoints of "
+            f"`run` {run}: last.ckpt, step=00000004.ckpt, step=00000009.ckpt"
+        )
+
+
+def test_without_a_run_the_working_folder_is_looked_at(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if it were one, to offer what lies there."""
+    monkeypatch.chdir(run)
+    offered = "best.ckpt, last.ckpt, step=00000004.ckpt, step=00000009.ckpt"
+    with pytest.raises(UserError) as caught:
+        checkpoint_of("nowhere.ckpt", None)
+    assert str(caught.value).endswith(f". Checkpoints of `run` .: {offered}")
+
+
 def test_a_run_without_checkpoints_says_so(tmp_path: Path) -> None:
     for name in ("last", "best", "x.ckpt"):
         with pytest.raises(UserError, match=r"^ckpt .* Checkpoints of `run` .*: none$"):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import random
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from gan_lightning.checkpoints import io as checkpoint_io
 from gan_lightning.checkpoints.compatible import stamp
 from gan_lightning.checkpoints.io import AtomicCheckpointIO, damage, load
 from gan_lightning.errors import UserError
+from tests.checkpoints.made import MakesAFolder, as_of_a_gpu
 from tests.conftest import same
 
 
@@ -29,7 +31,7 @@ def content(value: float = 1.0) -> dict[str, Any]:
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
-    path = tmp_path / "last.ckpt"
+    path = tmp_path / "run" / "last.ckpt"
     AtomicCheckpointIO().save_checkpoint(content(), path)
     return path
 
@@ -69,15 +71,51 @@ def test_file_and_folder_are_flushed_around_the_name(
     assert calls[first:] == ["name", "fsync folder"]
 
 
-def test_the_old_one_stays_until_the_new_one_is_verified(
-    saved: Path, monkeypatch: pytest.MonkeyPatch
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda whole: b"",
+    "text": lambda whole: b"not a checkpoint\n",
+    "half": lambda whole: whole[: len(whole) // 2],
+    "all but one byte": lambda whole: whole[:-1],
+    "without its beginning": lambda whole: whole[4000:],
+    "zeros": lambda whole: bytes(len(whole)),
+    "another block": lambda whole: whole[:8192] + bytes(512) + whole[8704:],
+    "one bit": lambda whole: whole[:40_000] + bytes([whole[40_000] ^ 1]) + whole[40_001:],
+}
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+def test_a_damaged_file_is_one_sentence(saved: Path, how: str) -> None:
+    saved.write_bytes(DAMAGES[how](saved.read_bytes()))
+    fault = damage(saved)
+    assert str(fault).startswith("is damaged")
+    with pytest.raises(UserError) as error:
+        load(saved)
+    assert str(error.value) == f"{saved} {fault}; use another checkpoint, such as `ckpt_path` last"
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+def test_the_old_one_stays_where_the_disk_does_not_hold_what_was_written(
+    saved: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    before = saved.read_bytes()
-    monkeypatch.setattr(checkpoint_io, "archive_damage", lambda path: "is damaged")
-    with pytest.raises(UserError, match=r"cannot save .*What was saved before is intact"):
+    """The new one is read back before it has the name; what it lacks is an error of the disk."""
+    before, write, copy = saved.read_bytes(), torch.save, saved.parents[1] / "copy"
+
+    def written(checkpoint: object, file: IO[bytes]) -> None:
+        right = io.BytesIO()
+        write(checkpoint, right)
+        copy.write_bytes(DAMAGES[how](right.getvalue()))
+        file.write(copy.read_bytes())
+
+    monkeypatch.setattr(torch, "save", written)
+    with pytest.raises(UserError) as error:
         AtomicCheckpointIO().save_checkpoint(content(2.0), saved)
-    assert saved.read_bytes() == before
-    assert len(list(saved.parent.iterdir())) == 1
+    assert str(error.value) == (
+        f"cannot save the checkpoint {saved}: the written file {damage(copy)}. What was saved "
+        "before is intact; make room, then go on with `ckpt_path` last"
+    )
+    assert isinstance(error.value.__cause__, OSError)
+    assert error.value.__cause__.errno == errno.EIO
+    assert [path.read_bytes() for path in saved.parent.iterdir()] == [before]
 
 
 @pytest.mark.parametrize("room", [0, 100, 30_000, 79_000])
@@ -134,24 +172,6 @@ def test_a_flipped_bit_anywhere_is_seen_or_does_no_harm(saved: Path) -> None:
     assert seen > 50
 
 
-DAMAGES: dict[str, Callable[[bytes], bytes]] = {
-    "empty": lambda whole: b"",
-    "text": lambda whole: b"not a checkpoint\n",
-    "half": lambda whole: whole[: len(whole) // 2],
-    "all but one byte": lambda whole: whole[:-1],
-    "without its beginning": lambda whole: whole[4000:],
-    "zeros": lambda whole: bytes(len(whole)),
-}
-
-
-@pytest.mark.parametrize("how", DAMAGES)
-def test_a_damaged_file_is_one_sentence(saved: Path, how: str) -> None:
-    saved.write_bytes(DAMAGES[how](saved.read_bytes()))
-    with pytest.raises(UserError, match=r"last\.ckpt is damaged") as error:
-        load(saved)
-    assert "\n" not in str(error.value)
-
-
 def foreign(path: Path, what: object) -> Path:
     torch.save(what, path)
     return path
@@ -173,15 +193,55 @@ def test_foreign_and_old_checkpoints_are_refused(tmp_path: Path, what: object, w
         load(foreign(tmp_path / "x.ckpt", what))
 
 
+def test_what_refuses_a_foreign_checkpoint_names_the_file(tmp_path: Path) -> None:
+    path = foreign(tmp_path / "x.ckpt", {"a": 1})
+    with pytest.raises(UserError, match=f"^{path} is no checkpoint of gan_lightning; use one that"):
+        load(path)
+
+
+@pytest.mark.filterwarnings("ignore:Environment variable TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD")
+def test_nothing_makes_a_file_run_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even torch's own switch."""
+    path = foreign(tmp_path / "x.ckpt", {"state_dict": {}, "f": MakesAFolder(tmp_path / "made")})
+    for switch in ("0", "1"):
+        monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", switch)
+        said = "holds more than tensors and plain values, so gan fit did not save it"
+        assert damage(path) == said
+    assert not (tmp_path / "made").exists()
+
+
+def test_what_was_on_a_gpu_is_read_into_the_hosts_memory(saved: Path) -> None:
+    loaded = load(as_of_a_gpu(saved))
+    assert loaded["state_dict"]["w"].device == torch.device("cpu")
+    assert same(loaded, content())
+
+
+def test_a_whole_archive_of_something_else_is_a_damaged_checkpoint(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.ckpt", "w") as archive:
+        archive.writestr("readme.txt", "hello")
+    assert damage(tmp_path / "x.ckpt") == "is damaged"
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"nowhere\.ckpt does not exist"):
         load(tmp_path / "nowhere.ckpt")
     assert damage(tmp_path) == "is a folder"
 
 
-def test_an_unreadable_disk_is_damage(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.EIO, "Input/output error"), "is damaged or no checkpoint"),
+        (PermissionError(errno.EACCES, "Permission denied"), "cannot be read"),
+    ],
+)
+def test_a_file_that_the_system_does_not_read_is_told_by_its_error(
+    saved: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, said: str
+) -> None:
     def broken(path: object) -> None:
-        raise OSError(errno.EIO, "Input/output error")
+        raise error
 
     monkeypatch.setattr(zipfile, "ZipFile", broken)
-    assert damage(saved) == "is damaged or no checkpoint"
+    assert damage(saved) == said

@@ -1,4 +1,4 @@
-"""A module's arguments go into a checkpoint as far as a file can say them, and come back."""
+"""A module comes out of a checkpoint as it went in; what is none, or runs something, is refused."""
 
 from __future__ import annotations
 
@@ -20,21 +20,7 @@ from gan_lightning.initialization import kaiming, orthogonal
 from gan_lightning.losses import wasserstein
 from gan_lightning.normalization import bn, bssn, ln, none, wn
 from gan_lightning.optim import GANAdam
-from tests.checkpoints.made import SMALL, save, small
-
-
-@pytest.mark.runs
-def test_files_that_are_no_checkpoints(tmp_path: Path) -> None:
-    path = tmp_path / "x.ckpt"
-    with pytest.raises(UserError, match="there is no checkpoint"):
-        GAN.load_from_checkpoint(path)
-    for content in (b"", b"text", b"PK\x03\x04half"):
-        path.write_bytes(content)
-        with pytest.raises(UserError, match="cannot be read"):
-            GAN.load_from_checkpoint(path)
-    torch.save({"weights": torch.zeros(1)}, path)
-    with pytest.raises(UserError, match="no state_dict"):
-        GAN.load_from_checkpoint(path)
+from tests.checkpoints.made import SMALL, MakesAFolder, Strange, as_of_a_gpu, save, small
 
 
 @pytest.mark.runs
@@ -99,128 +85,6 @@ def test_another_architecture_is_told(tmp_path: Path) -> None:
         GAN.load_from_checkpoint(path)
 
 
-class Sized:
-    """Keeps its arguments as attributes of their names."""
-
-    def __init__(self, size: int = 3, name: str = "x") -> None:
-        self.size, self.name = size, name
-
-
-class Hidden:
-    """Keeps its argument under another name."""
-
-    def __init__(self, size: int = 3) -> None:
-        self._size = size
-
-
-class Doubling:
-    """Keeps something else under its argument's name."""
-
-    def __init__(self, size: int = 3) -> None:
-        self.size = 2 * size
-
-
-class Changed(Sized):
-    """Has grown since it was made."""
-
-    def __init__(self, size: int = 3, name: str = "x") -> None:
-        super().__init__(size, name)
-        self.grown = size if size != 5 else object()
-
-
-class Weighted(nn.Module):
-    """A module whose weights are in the checkpoint already."""
-
-    def __init__(self, width: int = 2) -> None:
-        super().__init__()
-        self.width = width
-        self.layer = nn.Linear(width, 1)
-        self.register_buffer("count", torch.zeros(1))
-
-
-SIZED = Sized(7)
-
-
-class Owner:
-    """Takes anything."""
-
-    def __init__(self, made: object) -> None:
-        self.made = made
-
-
-def owner(
-    plain: object = 1, made: object = SIZED, factory: object = Sized, other: object = None
-) -> None:
-    """Has defaults that a file cannot say, and one that it can."""
-
-
-def kept(**arguments: object) -> dict[str, Any]:
-    """What a file says of arguments of `owner`."""
-    keep_sayable(owner, arguments)  # type: ignore[arg-type]  # a function has a signature too
-    return arguments
-
-
-PATH = f"{Sized.__module__}."
-PLAIN = [None, 1, 0.5, "x", True, (1, 2), [1, [2]], {"a": {"b": None}}]
-SAID: list[tuple[object, dict[str, Any]]] = [
-    (Sized, {"class_path": f"{PATH}Sized"}),
-    (partial(Sized), {"class_path": f"{PATH}Sized"}),
-    (partial(Sized, size=4), {"class_path": f"{PATH}Sized", "init_args": {"size": 4}}),
-    (Sized(4), {"class_path": f"{PATH}Sized", "init_args": {"size": 4, "name": "x"}}),
-    (Changed(4), {"class_path": f"{PATH}Changed", "init_args": {"size": 4, "name": "x"}}),
-    (Weighted(4), {"class_path": f"{PATH}Weighted", "init_args": {"width": 4}}),
-    (nn.ReLU, {"class_path": "torch.nn.modules.activation.ReLU"}),
-]
-UNSAYABLE = {
-    "a function": len,
-    "a lambda": lambda: 0,
-    "a partial of a function": partial(len),
-    "a partial with places": partial(Sized, 4),
-    "a partial of no plain values": partial(Owner, made=SIZED),
-    "another name": Hidden(),
-    "another value": Doubling(),
-    "more than its arguments say": Changed(5),
-    "a list of objects": [SIZED],
-    "an object of objects": Owner(SIZED),
-    "of a class that does not say what its arguments are": torch.zeros(1),
-}
-
-
-@pytest.mark.parametrize("value", PLAIN, ids=str)
-def test_plain_values_stay_as_they_are(value: object) -> None:
-    assert kept(other=value) == {"other": value}
-
-
-@pytest.mark.parametrize(("value", "said"), SAID, ids=lambda value: str(value)[:40])
-def test_what_can_be_made_again_from_its_arguments_becomes_its_class_path(
-    value: object, said: dict[str, Any]
-) -> None:
-    assert kept(other=value) == {"other": said}
-
-
-@pytest.mark.parametrize("what", UNSAYABLE)
-def test_of_what_a_file_cannot_say_the_name_alone_is_kept(what: str) -> None:
-    assert kept(plain=5, other=UNSAYABLE[what]) == {"plain": 5, UNSAID: ["other"]}
-
-
-def test_a_class_that_was_defined_inside_a_function_cannot_be_said() -> None:
-    class Local(Sized):
-        """Has no import path."""
-
-    for value in (Local, partial(Local), Local()):
-        assert kept(other=value) == {UNSAID: ["other"]}
-
-
-def test_defaults_come_back_by_themselves() -> None:
-    """The object itself, not an equal one; a plain one is kept, for the default may change."""
-    assert kept(plain=1, made=SIZED, factory=Sized) == {"plain": 1}
-    assert "made" in kept(made=Sized(7))
-
-
-def test_all_that_cannot_be_said_is_named_in_its_order() -> None:
-    assert kept(plain=len, made=len, factory=Sized, other=len)[UNSAID] == ["plain", "made", "other"]
-
-
 class Module(LightningModule):
     """Keeps what it was made with."""
 
@@ -261,6 +125,14 @@ def test_what_is_passed_takes_the_place_of_what_the_file_says(tmp_path: Path) ->
         loaded(path, width=4)
 
 
+def test_where_all_is_passed_nothing_is_asked_of_the_file(tmp_path: Path) -> None:
+    module = Module(3, nn.Tanh)
+    path = file_of(module, tmp_path / "x.ckpt")
+    again = loaded(path, width=3, act=nn.GELU)
+    assert same_weights(module, again)
+    assert isinstance(again.act, nn.GELU)
+
+
 def test_each_argument_that_has_to_be_passed_again_is_named(tmp_path: Path) -> None:
     path = file_of(Module(3, lambda: nn.Tanh()), tmp_path / "x.ckpt")
     with pytest.raises(UserError) as caught:
@@ -277,3 +149,130 @@ def test_a_mistake_in_a_file_names_the_file(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=f"^{re.escape(str(path))}: ") as caught:
         loaded(path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_names_no_arguments_is_of_a_class_that_needs_none(tmp_path: Path) -> None:
+    module = Module()
+    torch.save({"state_dict": module.state_dict(), "extra": 7}, tmp_path / "x.ckpt")
+    assert same_weights(loaded(tmp_path / "x.ckpt"), module)
+
+
+def test_all_that_has_to_be_passed_again_is_asked_for_at_once(tmp_path: Path) -> None:
+    module = Module(3, nn.Tanh)
+    module.hparams.clear()
+    module.hparams[UNSAID] = ["width", "act"]
+    path = file_of(module, tmp_path / "x.ckpt")
+    with pytest.raises(UserError) as caught:
+        loaded(path)
+    assert str(caught.value) == (
+        f"{path}: its Module was made in Python from objects that a file cannot hold; pass them "
+        "again: width=..., act=..."
+    )
+    with pytest.raises(UserError, match=r"pass them again: act=\.\.\.$"):
+        loaded(path, width=3)
+    assert same_weights(loaded(path, width=3, act=nn.Tanh), module)
+
+
+def test_a_package_is_trusted_by_its_name_or_among_others(tmp_path: Path) -> None:
+    module = Module(3, nn.Tanh)
+    module.hparams["act"] = {"class_path": f"{Strange.__module__}.Strange"}
+    path = file_of(module, tmp_path / "x.ckpt")
+    for trust in ("tests", ("torch", "tests"), iter(["tests"])):
+        assert isinstance(load(Module, path, None, trust, {}).act, Strange)
+    for other in ("torch", ()):
+        with pytest.raises(UserError, match=r"a file may not name tests\."):
+            load(Module, path, None, other, {})
+
+
+# -------------------------------------------------------------------------- what torch reads of it
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> Path:
+    return file_of(Module(3), tmp_path / "x.ckpt")
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(UserError) as caught:
+        loaded(path)
+    return str(caught.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    assert refusal(tmp_path / "x.ckpt") == f"there is no checkpoint {tmp_path / 'x.ckpt'}"
+    assert refusal(tmp_path) == f"there is no checkpoint {tmp_path}"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "EOFError"),
+        (bytes(100), "Weights only load failed. "),
+        (b"PK\x03\x04half", "PytorchStreamReader failed reading zip archive: "),
+    ],
+)
+def test_a_damaged_file_is_named_with_what_torch_says_of_it(
+    tmp_path: Path, content: bytes, said: str
+) -> None:
+    path = tmp_path / "x.ckpt"
+    path.write_bytes(content)
+    start = f"{path} cannot be read as a checkpoint of weights: "
+    assert refusal(path).startswith(start + said)
+    assert len(refusal(path)) <= len(start) + 200
+
+
+@pytest.mark.parametrize("content", [[1], torch.zeros(2), {}, {"state_dict": {}}, {"weights": 1}])
+def test_a_file_without_weights_is_no_checkpoint(tmp_path: Path, content: object) -> None:
+    torch.save(content, tmp_path / "x.ckpt")
+    said = f"{tmp_path / 'x.ckpt'} is no checkpoint of gan_lightning: it holds no state_dict"
+    assert refusal(tmp_path / "x.ckpt") == said
+
+
+def test_no_file_runs_what_it_says_whatever_is_set(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the refusal is short, though torch explains at length."""
+    content = torch.load(whole)
+    torch.save({**content, "extra": MakesAFolder(tmp_path / "made")}, whole)
+    for switch in ("0", "1"):
+        monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", switch)
+        start, _, said = refusal(whole).partition(": ")
+        assert start == f"{whole} cannot be read as a checkpoint of weights"
+        assert said.startswith("Weights only load failed")
+        assert len(said) == 200
+    assert not (tmp_path / "made").exists()
+
+
+def test_what_was_on_a_gpu_is_loaded_where_there_is_none(
+    whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    before = loaded(whole)
+    after = loaded(as_of_a_gpu(whole))
+    assert same_weights(after, before)
+    assert after.device == torch.device("cpu")
+
+
+def test_where_weights_go_is_said_as_to_torch(whole: Path) -> None:
+    """By a function of what was saved and where it was, by a table of places, or by a place."""
+    places: list[str] = []
+
+    def noted(storage: object, place: str) -> object:
+        places.append(place)
+        return storage
+
+    before = loaded(whole)
+    for choice in (noted, {"cuda:0": "cpu"}, "cpu", torch.device("cpu")):
+        assert same_weights(load(Module, as_of_a_gpu(whole), choice, (), {}), before)
+    assert places == ["cuda:0"] * 2  # weight and bias
+
+
+def test_a_module_goes_where_its_weights_went(whole: Path) -> None:
+    """With all else that it has; here to a device that holds no numbers."""
+
+    class Numberless(Module):
+        def load_state_dict(self, *args: Any, **kwargs: Any) -> None:
+            """There are none to take."""
+
+    module = load(Numberless, whole, "meta", (), {})
+    assert {p.device.type for p in module.parameters()} == {"meta"}

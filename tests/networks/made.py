@@ -61,3 +61,12 @@ def described(layer: nn.Module, shape: tuple[int, ...]) -> tuple[int, int, int, 
 
 def count(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
+
+
+def of_any_weights(network: Network) -> Network:
+    """The network in float64, with weights and biases such that no answer is close to zero."""
+    torch.manual_seed(0)
+    for parameter in network.double().parameters():
+        spread = parameter[0].numel() ** -0.5 if parameter.ndim > 1 else 0.5
+        nn.init.normal_(parameter, std=spread)
+    return network

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from gan_lightning.errors import UserError
 from gan_lightning.networks import (
@@ -17,18 +18,72 @@ from gan_lightning.networks import (
 )
 from gan_lightning.networks.autoencoder import Decoder, Encoder
 from gan_lightning.streams import stream
-from tests.networks.made import count, described, layers
+from tests.networks.made import count, described, layers, of_any_weights
+
+SIDES = [(8, 8), (16, 16), (28, 28), (32, 32), (48, 48), (64, 64), (16, 48), (36, 20)]
 
 
-@pytest.mark.parametrize("size", [8, 16, 28, 32, 48, 64])
-def test_images_of_every_size_come_back(size: int) -> None:
-    shape = (2, size, size)
+@pytest.mark.parametrize("sides", SIDES, ids=str)
+def test_images_of_every_size_come_back(sides: tuple[int, int]) -> None:
+    shape = (2, *sides)
     code = Encoder(shape, 3, 5)(torch.zeros(2, *shape))
     assert code.shape == (2, 5)
     assert Decoder(shape, 3, 5)(code).shape == (2, *shape)
-    images = DecoderGenerator(shape, 5, 3)(torch.randn(2, 5))
+    generator = DecoderGenerator(shape, 5, 3)
+    images = generator(torch.randn(2, 5))
     assert images.shape == (2, *shape)
     assert images.abs().max() <= 1
+    assert generator.image_shape == shape
+
+
+@pytest.mark.parametrize(
+    ("sides", "smallest"),
+    [
+        ((8, 8), (8, 8)),
+        ((16, 16), (8, 8)),
+        ((18, 18), (9, 9)),
+        ((24, 24), (6, 6)),
+        ((32, 8), (32, 8)),
+        ((16, 48), (8, 24)),
+        ((36, 20), (9, 5)),
+        ((9, 64), (9, 64)),
+    ],
+)
+def test_sides_halve_together_while_both_are_even_and_above_eight(
+    sides: tuple[int, int], smallest: tuple[int, int]
+) -> None:
+    seen: list[tuple[int, ...]] = []
+    encoder = Encoder((1, *sides), 1, 1)
+    encoder[-2].register_forward_hook(lambda layer, given, out: seen.append(given[0].shape[2:]))
+    encoder(torch.zeros(1, 1, *sides))
+    assert seen == [smallest]
+
+
+def test_an_energy_is_what_the_papers_figure_computes() -> None:
+    """Berthelot et al. 2017, Fig. 1, in plain torch: from the image through the code and back."""
+    network = of_any_weights(AutoencoderDiscriminator((2, 32, 16), 3, 5))
+    parameters = iter(network.parameters())
+    x = torch.randn(4, 2, 32, 16, dtype=torch.float64)
+
+    def conv(x: Tensor, stride: int = 1) -> Tensor:
+        return F.conv2d(x, next(parameters), next(parameters), stride, padding=1)
+
+    def elu(x: Tensor) -> Tensor:
+        return torch.where(x > 0, x, x.clamp(max=0).exp() - 1)
+
+    h = elu(conv(x))
+    h = elu(conv(elu(conv(h))))  # n channels
+    h = elu(conv(h, stride=2))
+    h = elu(conv(elu(conv(h))))  # 2 n
+    assert h.shape == (4, 6, 16, 8)
+    codes = h.flatten(1) @ next(parameters).t() + next(parameters)
+    h = (codes @ next(parameters).t() + next(parameters)).reshape(4, 3, 16, 8)
+    h = elu(conv(elu(conv(h))))
+    h = h.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    h = elu(conv(elu(conv(h))))
+    error = x - conv(h)
+    assert next(parameters, None) is None
+    torch.testing.assert_close(network(x), error.abs().mean((1, 2, 3)), rtol=1e-10, atol=0)
 
 
 def test_widths_of_the_encoder_grow_and_sides_halve_to_eight() -> None:
@@ -117,9 +172,17 @@ def test_latents_are_uniform() -> None:
 
 @pytest.mark.parametrize("options", [{"width": 0}, {"hidden": 0}])
 def test_sizes_that_are_none_are_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(UserError, match="must be >= 1"):
+    got = "0 and 64" if "width" in options else "64 and 0"
+    with pytest.raises(UserError) as caught:
         AutoencoderDiscriminator((1, 8, 8), **options)
+    said = f"width and hidden of AutoencoderDiscriminator must be >= 1, got {got}"
+    assert str(caught.value) == said
     with pytest.raises(UserError, match="latent_dim"):
         DecoderGenerator((1, 8, 8), latent_dim=0)
     with pytest.raises(UserError, match="of DecoderGenerator must be >= 1, got 0 and 64"):
         DecoderGenerator((1, 8, 8), width=0)
+
+
+def test_one_channel_and_a_code_of_one_number_are_enough() -> None:
+    images = DecoderGenerator((1, 16, 8), latent_dim=1, width=1)(torch.zeros(2, 1))
+    assert AutoencoderDiscriminator((1, 16, 8), 1, 1)(images).shape == (2,)

@@ -194,3 +194,9 @@ def test_a_width_of_the_generator_keeps_the_ratios_and_the_classes() -> None:
     assert {m.gain.shape[0] for m in norms} == {7}
     assert [m.gain.shape[1] for m in norms] == [16, 8, 8, 4, 4, 2]
     assert (generator.num_classes, generator.latent_dim) == (7, 128)
+
+
+def test_an_embedding_may_have_one_component() -> None:
+    network = ConcatResNetDiscriminator(SHAPE, 3, embedding=1, widths=WIDTHS)
+    assert network.embed.weight.shape == (3, 1)
+    assert network(X, Y).shape == (5, 1)

@@ -76,6 +76,22 @@ def test_before_the_activation_in_hidden_layers_alone(norm: Normalization) -> No
     assert sizes[0] == sizes[1]
 
 
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("norm", [bn(), ln()], ids=ids)
+def test_there_is_neither_gain_nor_offset(norm: Normalization, name: str) -> None:
+    plain, layer, _ = hidden(name, norm)
+    assert [p.shape for p in layer.parameters()] == [p.shape for p in plain.parameters()]
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_statistics_are_where_the_layer_is_and_as_precise(name: str) -> None:
+    layer, shape = copy.deepcopy(LAYERS[name])
+    layer.to("meta", torch.float64)
+    layer.is_output, layer.input_shapes = False, (shape,)  # type: ignore[assignment]  # the probe's
+    buffers = [b for b in bn()(layer).buffers() if b.is_floating_point()]
+    assert [(b.device.type, b.dtype) for b in buffers] == [("meta", torch.float64)] * 2
+
+
 @pytest.mark.parametrize("norm", [bn(), ln()], ids=ids)
 def test_an_embedding_is_left_alone(norm: Normalization) -> None:
     """Also one that other layers follow."""
@@ -140,7 +156,11 @@ def test_gradients_of_the_slope_pass_through_layer_normalization() -> None:
 
 def test_batch_normalization_of_tokens_is_refused() -> None:
     network = nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 1))
-    with pytest.raises(UserError, match=r"norm bn takes linear layers .* shape \(7, 4\)"):
+    with pytest.raises(UserError) as caught:
         normalize_(network, bn(), torch.zeros(1, 7, 4))
+    assert str(caught.value) == (
+        "norm bn takes linear layers whose input is (images, features), but one is used on inputs "
+        "of shape (7, 4) for each image; use ln instead"
+    )
     normalize_(network, ln(), torch.zeros(1, 7, 4))
     assert isinstance(network[0], Followed)
