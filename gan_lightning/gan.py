@@ -23,7 +23,7 @@ from gan_lightning.draws import Drawing
 from gan_lightning.errors import UserError, from_argument
 from gan_lightning.images import classes_at, images_at, with_weights
 from gan_lightning.initialization import Initialization
-from gan_lightning.loop import Loop, require_known_strategy, why_no_graph
+from gan_lightning.loop import Loop, require_known_strategy, usual_iterations
 from gan_lightning.losses import Objective, hinge
 from gan_lightning.networks import CNNDiscriminator, CNNGenerator, Generator
 from gan_lightning.networks.base import ImageShape
@@ -167,7 +167,6 @@ class GAN(LightningModule):
         self.predicts_average = False
         self._watch = LossWatch()
         self._zeros: set[str] = set()
-        self._graphed: bool | None = None  # unknown before there is a trainer
         self.configure_optimizers()  # what torch refuses is found now, not when training starts
 
     @property
@@ -215,7 +214,6 @@ class GAN(LightningModule):
                 or without the classes that the networks take; or the strategy is one that leaves
                 the averaging of gradients to itself.
         """
-        self._graphed = None
         data: Any = self.trainer.datamodule  # type: ignore[attr-defined]  # set late
         real, made = getattr(data, "value_range", None), self.generator.value_range
         if real is not None and tuple(real) != tuple(made):
@@ -231,11 +229,7 @@ class GAN(LightningModule):
     @property
     def iterations_per_batch(self) -> int:
         """How many iterations one training step makes; the data deliver images for as many."""
-        if self._iterations_per_batch:
-            return self._iterations_per_batch
-        if self._graphed is None:
-            self._graphed = why_no_graph(self.cuda_graph, self.trainer) is None
-        return 10 if self._graphed else 1
+        return self._iterations_per_batch or usual_iterations(self.cuda_graph, self.trainer)
 
     def on_train_start(self) -> None:
         """Looks up all that stays the same while training."""
@@ -310,11 +304,12 @@ class GAN(LightningModule):
         """Checks format and architecture of the checkpoint, and takes the moving average from it.
 
         Raises:
-            UserError: It is not; names the first tensor that differs.
+            UserError: Another program or version wrote it, or for other networks; names the first
+                tensor that differs.
         """
         require_format(checkpoint)
         require_same_architecture(self.state_dict(), checkpoint["state_dict"])
-        self.generator_average = _average_in(checkpoint)
+        self.generator_average = dict(checkpoint.get(AVERAGE, {}))
 
     @classmethod
     def load_from_checkpoint(  # type: ignore[override]  # no file may choose how it is read
@@ -404,15 +399,6 @@ class GAN(LightningModule):
         classes = getattr(data, "predict_classes", None)
         labels = classes_at(self._predicts, indices, classes)
         return Predicted(images_at(self._predicts, indices, self.seed, classes), labels)
-
-
-def _average_in(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
-    """The moving average in a checkpoint; version 0.2.0 kept it among the callbacks' states."""
-    if AVERAGE in checkpoint:
-        return dict(checkpoint[AVERAGE])
-    states = checkpoint.get("callbacks", {}).items()
-    before = (state for name, state in states if str(name).startswith("GeneratorAverage"))
-    return dict(next(before, {"weights": {}})["weights"])
 
 
 def _at_least(argument: str, value: int, least: int) -> None:

@@ -154,6 +154,14 @@ def why_no_graph(cuda_graph: str, trainer: Trainer) -> str | None:
     return "it was switched off" if cuda_graph == "off" else obstacle(trainer)
 
 
+def usual_iterations(cuda_graph: str, trainer: Trainer) -> int:
+    """How many iterations a training step makes unless somebody says so.
+
+    A replayed graph leaves little to do on the host, where each training step costs as much.
+    """
+    return 10 if why_no_graph(cuda_graph, trainer) is None else 1
+
+
 def require_known_strategy(trainer: Trainer) -> None:
     """Raises unless gradients of two networks in turn are averaged rightly.
 

@@ -150,21 +150,6 @@ def test_the_moving_average_goes_into_a_checkpoint_and_comes_out(tmp_path: Path)
     assert other.generator_average == {}  # not that of the checkpoint before
 
 
-def test_a_moving_average_among_the_callbacks_is_found_there(tmp_path: Path) -> None:
-    """Where version 0.2.0 kept it; Lightning tells a callback's states apart by its arguments."""
-    model = small()
-    model.trainer = bare_trainer(tmp_path)
-    average = {"a": torch.ones(2)}
-    for name in ("GeneratorAverage", "GeneratorAverage{'decay': 0.9}"):
-        callbacks = {"Checkpoints": {"weights": {"b": 1}}, name: {"weights": average}}
-        model.on_load_checkpoint({**saved(model), "callbacks": callbacks})
-        assert same(model.generator_average, average)
-        model.generator_average = {}
-    for others in ({}, {"Checkpoints": {"weights": average}}):
-        model.on_load_checkpoint({**saved(model), "callbacks": others})
-        assert model.generator_average == {}
-
-
 def test_a_checkpoint_of_other_networks_is_refused(tmp_path: Path) -> None:
     model = small()
     model.trainer = bare_trainer(tmp_path)

@@ -103,19 +103,12 @@ def test_a_training_step_without_a_graph_is_an_iteration_unless_more_are_asked_f
 def test_a_training_step_with_a_graph_is_ten_iterations_unless_told_otherwise(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whether there is one is found for each trainer anew."""
     models = small(), small(cuda_graph="off"), small(iterations_per_batch=4)
     for model in models:
         model.trainer = bare_trainer(tmp_path)
     assert [model.iterations_per_batch for model in models] == [1, 1, 4]
     monkeypatch.setattr("gan_lightning.loop.obstacle", lambda trainer: None)  # as on a GPU
-    assert [model.iterations_per_batch for model in models] == [1, 1, 4]
-    for model in models:
-        model.setup("fit")
     assert [model.iterations_per_batch for model in models] == [10, 1, 4]
-    never_set_up = small()
-    never_set_up.trainer = bare_trainer(tmp_path)
-    assert never_set_up.iterations_per_batch == 10
 
 
 def test_a_graph_is_insisted_on_or_not(tmp_path: Path) -> None:

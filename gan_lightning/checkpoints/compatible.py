@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gan_lightning.errors import UserError
 
-FORMAT = 2
+FORMAT = 3
 """Changes when checkpoints of an older version can no longer be gone on with."""
 
 STAMP = "gan_lightning"

@@ -138,16 +138,3 @@ def test_where_there_is_no_average_one_sentence_says_so(gan: Gan, tmp_path: Path
         own.sample(2, ema=True)
     with pytest.raises(UserError, match=r"there is none here: train with --ema.decay"):
         gan("--ckpt_path=last", "--ema.predict=true", subcommand="predict")
-
-
-def test_an_average_among_the_states_of_callbacks_is_read_as_well(gan: Gan, tmp_path: Path) -> None:
-    """Where version 0.2.0 kept it."""
-    gan("--trainer.limit_val_batches=0", "--ema.decay=0.7", "--trainer.max_steps=2")
-    path = tmp_path / "run" / "checkpoints" / "last.ckpt"
-    now = GAN.load_from_checkpoint(path)
-    checkpoint = torch.load(path, weights_only=True)
-    average = checkpoint.pop("generator_average")
-    checkpoint["callbacks"]["GeneratorAverage"] = {"weights": average}
-    torch.save(checkpoint, path)
-    before = GAN.load_from_checkpoint(path)
-    assert torch.equal(before.sample(3, ema=True), now.sample(3, ema=True))

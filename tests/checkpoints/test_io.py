@@ -183,8 +183,8 @@ def foreign(path: Path, what: object) -> Path:
         ([1, 2], "no checkpoint of gan_lightning"),
         ({"a": 1}, "no checkpoint of gan_lightning"),
         ({"state_dict": {}, "global_step": 1}, "saved by gan_lightning 0.1.0 or by another"),
-        ({"state_dict": {}, "gan_lightning": {"format": 1}}, "in format 1 of gan_lightning"),
-        ({"state_dict": {}, "gan_lightning": {"format": 3}}, "in format 3 of gan_lightning"),
+        ({"state_dict": {}, "gan_lightning": {"format": 2}}, "in format 2 of gan_lightning"),
+        ({"state_dict": {}, "gan_lightning": {"format": 9}}, "in format 9 of gan_lightning"),
         ({"state_dict": {}, "f": os.system}, "more than tensors and plain values"),
     ],
 )
