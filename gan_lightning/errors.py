@@ -8,9 +8,6 @@ from contextlib import contextmanager
 
 _NAMED = re.compile(r"`([a-z]\w*(?:\.\w+)*)`")
 
-OF_THE_COMMAND = ("again", "ckpt", "ckpt_path", "ema", "run", "trainer", "trust")
-"""Arguments of a whole command, by which every object calls them: `trainer.strategy`, `run`."""
-
 
 class UserError(Exception):  # not a ValueError: argument parsers swallow those
     """A mistake in the configuration or the data, with its remedy in the message.
@@ -28,15 +25,14 @@ class UserError(Exception):  # not a ValueError: argument parsers swallow those
 
     >>> str(UserError("must be > 0, got -1", argument="scale"))
     'scale must be > 0, got -1'
-    >>> UserError("is 3; lower it or `size`", argument="scale").as_option("model.norm")
-    '--model.norm.scale is 3; lower it or --model.norm.size'
-    >>> UserError("is 3; lower it or `trainer.devices`", argument="scale").as_option("model.norm")
-    '--model.norm.scale is 3; lower it or --trainer.devices'
     """
 
     exit_code = 2
     heard_by: int | None = None
     """The number of the process that only heard of it from the one that found it, and tells it."""
+
+    makers: tuple[str, ...] = ()
+    """The arguments that the object at fault was made from, from its maker's maker's on inwards."""
 
     def __init__(self, message: str, argument: str | None = None) -> None:
         super().__init__(message)
@@ -44,21 +40,18 @@ class UserError(Exception):  # not a ValueError: argument parsers swallow those
 
     def __str__(self) -> str:
         """The sentence as it reads in Python."""
-        return " ".join(filter(None, (self.argument, self.args[0])))
+        return self.told(lambda name: ".".join(filter(None, (*self.makers, name))), "`")
 
-    def as_option(self, option: str) -> str:
-        """The sentence as it reads on the command line.
+    def told(self, spelled: Callable[[str], str], quote: str = "") -> str:
+        """The sentence with its arguments as its reader calls them.
 
         Args:
-            option: The option that the object was built from, such as ``model.norm``; "" if its
-                arguments are options themselves.
+            spelled: From the name of an argument to how it is called; from "" to the object itself.
+            quote: What stands around the arguments within the sentence.
         """
-
-        def typed(name: str) -> str:
-            return f"--{name}" if _of_the_command(name) or not option else f"--{option}.{name}"
-
-        message = _NAMED.sub(lambda name: typed(name.group(1)), self.args[0])
-        return f"{typed(self.argument)} {message}" if self.argument else message
+        message = _NAMED.sub(lambda name: f"{quote}{spelled(name.group(1))}{quote}", self.args[0])
+        named = self.argument or self.makers
+        return f"{spelled(self.argument or '')} {message}" if named else message
 
 
 class TrainingDiverged(UserError):  # noqa: N818  (an event, named as the field names it)
@@ -86,12 +79,7 @@ def from_argument(argument: str, *refusals: type[Exception]) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-
-        def of_maker(name: str) -> str:
-            return name if _of_the_command(name) else f"{argument}.{name}"
-
-        error.args = (_NAMED.sub(lambda name: f"`{of_maker(name.group(1))}`", error.args[0]),)
-        error.argument = of_maker(error.argument) if error.argument else argument
+        error.makers = (argument, *error.makers)
         raise
     except refusals as error:
         raise UserError(f"is refused: {one_line(error)}", argument) from error
@@ -118,10 +106,6 @@ def reading(refusal: Callable[[str], UserError]) -> Iterator[None]:
         raise
     except Exception as error:
         raise refusal(one_line(error)[:200]) from error
-
-
-def _of_the_command(name: str) -> bool:
-    return name.split(".")[0] in OF_THE_COMMAND
 
 
 def one_line(error: BaseException) -> str:

@@ -222,24 +222,55 @@ def test_every_module_has_tests_under_its_own_name() -> None:
 def options_named(source: str) -> list[str]:
     """The strings of a file, docstrings aside, that name an option of the command line."""
     tree = ast.parse(source)
-    exempt = {
-        id(node.value)
+    of_others = {
+        id(child)
         for node in ast.walk(tree)
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if isinstance(node, ast.Expr | ast.JoinedStr)
+        for child in ast.iter_child_nodes(node)
+        if isinstance(child, ast.Constant)
     }
-    texts = (
-        node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and id(node) not in exempt
-    )
-    return [text for text in texts if isinstance(text, str) and re.search(r"--[a-z]", text)]
+    texts = (text_of(node) for node in ast.walk(tree) if id(node) not in of_others)
+    return [text for text in texts if re.search(r"(?<![\w}-])--[a-z{%]", text)]
 
 
-def test_options_are_seen_wherever_they_stand() -> None:
-    source = (
-        '"""Of --this."""\nf(f"--data.{x} is", "--trainer", "a -- b", "---")\nx = 1\n"""--so."""'
-    )
-    assert set(options_named(source)) == {"--data.", "--trainer"}
+def text_of(node: ast.AST) -> str:
+    """What a string says, with {x} in place of each value that is filled in; "" of all else."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(text_of(part) or "{x}" for part in node.values)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return "".join(text_of(part) or "{x}" for part in (node.left, node.right))
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        'f("--trainer")',
+        'f(f"--data.{x} is")',
+        'f(f"--{name}")',
+        'f(f"set --{name} to {value}")',
+        'f("--{} is wrong".format(name))',
+        'f("--%s is wrong" % name)',
+        'f("--" + name)',
+        'f(f"{x}", "--" f"{name}")',
+        'def f(x="--trainer"): ...',
+    ],
+)
+def test_options_are_seen_however_they_are_spelled(code: str) -> None:
+    assert len(options_named(f'"""Of --this."""\nx = 1\n{code}')) == 1
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        '"""Of --this."""',
+        'f("a -- b", "---", "x--y")',
+        'f(f"{a}--{b}", f"{a} -- {b}", "--")',
+        "x + 1",
+    ],
+)
+def test_dashes_are_no_options(code: str) -> None:
+    assert not options_named(code)
 
 
 def test_only_the_command_line_knows_how_options_are_spelled() -> None:

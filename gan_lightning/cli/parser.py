@@ -13,7 +13,7 @@ from jsonargparse import (  # type: ignore[attr-defined]  # public, but exported
 )
 from lightning.pytorch.cli import LightningArgumentParser
 
-from gan_lightning.cli.blame import mistake_behind, option_behind
+from gan_lightning.cli.blame import as_option, mistake_behind, option_behind
 from gan_lightning.cli.sentences import in_one_sentence
 from gan_lightning.cli.words import may_be_empty
 from gan_lightning.errors import UserError
@@ -67,7 +67,7 @@ class ConfigFile(ActionConfigFile):
             mistake = mistake_behind(error)
             if mistake is None:
                 raise
-            said = mistake.as_option(option_behind(error))
+            said = as_option(mistake, option_behind(error))
             raise UserError(f"--config {values}: {said}") from None
 
 
