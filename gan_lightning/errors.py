@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+_INSTALL = "install one within the bounds of gan_lightning's pyproject.toml"
 _NAMED = re.compile(r"`([a-z]\w*(?:\.\w+)*)`")
 
 
@@ -113,6 +115,24 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).replace("`", "'").split()) or type(error).__name__
 
 
+def require_in_code(library: str, names: Mapping[Callable[..., object], Sequence[str]]) -> None:
+    """Checks at import that functions of a library still speak of what is read or set for them.
+
+    Attributes that an object only has at work, and local variables, are seen nowhere else before.
+
+    Raises:
+        ImportError: One does not.
+    """
+    for function, wanted in names.items():
+        code = inspect.unwrap(function).__code__
+        for name in wanted:
+            if name not in {*code.co_names, *code.co_varnames}:
+                raise ImportError(
+                    f"gan_lightning relies on {name} in {function.__qualname__} of {library}, "
+                    f"which the installed version lacks; {_INSTALL}"
+                )
+
+
 def require_names(library: str, names: Mapping[object, Sequence[str]]) -> None:
     """Checks at import that the private names of a library, which may go at any time, are there.
 
@@ -125,5 +145,5 @@ def require_names(library: str, names: Mapping[object, Sequence[str]]) -> None:
                 where = getattr(owner, "__name__", type(owner).__name__)
                 raise ImportError(
                     f"gan_lightning uses {where}.{name} of {library}, which the installed version "
-                    "lacks; install one within the bounds of gan_lightning's pyproject.toml"
+                    f"lacks; {_INSTALL}"
                 )

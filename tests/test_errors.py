@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import wraps
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,7 @@ from gan_lightning.errors import (
     from_argument,
     one_line,
     reading,
+    require_in_code,
     require_names,
 )
 from gan_lightning.gan import GAN
@@ -148,3 +151,20 @@ def test_a_library_without_a_private_name_is_refused_at_import() -> None:
         require_names("thing", {"text": ("split",), OrderedDict: ("keys", "_gone")})
     with pytest.raises(ImportError, match=r"uses str\._gone of thing"):  # of an object, its class
         require_names("thing", {"text": ("_gone",)})
+
+
+def test_code_that_no_longer_speaks_of_a_name_is_refused_at_import() -> None:
+    """Of an attribute or a local variable, behind decorators too."""
+
+    def works(thing: Any) -> None:  # noqa: ANN401  (whatever has a total)
+        count = thing.total.items
+        print(count)
+
+    @wraps(works)
+    def decorated() -> None:
+        raise AssertionError
+
+    for function in (works, decorated):
+        require_in_code("thing", {function: ("thing", "count", "total", "items", "print")})
+        with pytest.raises(ImportError, match=r"relies on _gone in .* of thing, which .* lacks"):
+            require_in_code("thing", {works: (), function: ("count", "_gone")})
