@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+_INSTALL = "install one within the bounds of gan_lightning's pyproject.toml"
 _NAMED = re.compile(r"`([a-z]\w*(?:\.\w+)*)`")
-
-OF_THE_COMMAND = ("again", "ckpt", "ckpt_path", "ema", "run", "trainer", "trust")
-"""Arguments of a whole command, by which every object calls them: `trainer.strategy`, `run`."""
 
 
 class UserError(Exception):  # not a ValueError: argument parsers swallow those
@@ -28,15 +27,14 @@ class UserError(Exception):  # not a ValueError: argument parsers swallow those
 
     >>> str(UserError("must be > 0, got -1", argument="scale"))
     'scale must be > 0, got -1'
-    >>> UserError("is 3; lower it or `size`", argument="scale").as_option("model.norm")
-    '--model.norm.scale is 3; lower it or --model.norm.size'
-    >>> UserError("is 3; lower it or `trainer.devices`", argument="scale").as_option("model.norm")
-    '--model.norm.scale is 3; lower it or --trainer.devices'
     """
 
     exit_code = 2
     heard_by: int | None = None
     """The number of the process that only heard of it from the one that found it, and tells it."""
+
+    makers: tuple[str, ...] = ()
+    """The arguments that the object at fault was made from, from its maker's maker's on inwards."""
 
     def __init__(self, message: str, argument: str | None = None) -> None:
         super().__init__(message)
@@ -44,21 +42,18 @@ class UserError(Exception):  # not a ValueError: argument parsers swallow those
 
     def __str__(self) -> str:
         """The sentence as it reads in Python."""
-        return " ".join(filter(None, (self.argument, self.args[0])))
+        return self.told(lambda name: ".".join(filter(None, (*self.makers, name))), "`")
 
-    def as_option(self, option: str) -> str:
-        """The sentence as it reads on the command line.
+    def told(self, spelled: Callable[[str], str], quote: str = "") -> str:
+        """The sentence with its arguments as its reader calls them.
 
         Args:
-            option: The option that the object was built from, such as ``model.norm``; "" if its
-                arguments are options themselves.
+            spelled: From the name of an argument to how it is called; from "" to the object itself.
+            quote: What stands around the arguments within the sentence.
         """
-
-        def typed(name: str) -> str:
-            return f"--{name}" if _of_the_command(name) or not option else f"--{option}.{name}"
-
-        message = _NAMED.sub(lambda name: typed(name.group(1)), self.args[0])
-        return f"{typed(self.argument)} {message}" if self.argument else message
+        message = _NAMED.sub(lambda name: f"{quote}{spelled(name.group(1))}{quote}", self.args[0])
+        named = self.argument or self.makers
+        return f"{spelled(self.argument or '')} {message}" if named else message
 
 
 class TrainingDiverged(UserError):  # noqa: N818  (an event, named as the field names it)
@@ -86,12 +81,7 @@ def from_argument(argument: str, *refusals: type[Exception]) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-
-        def of_maker(name: str) -> str:
-            return name if _of_the_command(name) else f"{argument}.{name}"
-
-        error.args = (_NAMED.sub(lambda name: f"`{of_maker(name.group(1))}`", error.args[0]),)
-        error.argument = of_maker(error.argument) if error.argument else argument
+        error.makers = (argument, *error.makers)
         raise
     except refusals as error:
         raise UserError(f"is refused: {one_line(error)}", argument) from error
@@ -120,13 +110,27 @@ def reading(refusal: Callable[[str], UserError]) -> Iterator[None]:
         raise refusal(one_line(error)[:200]) from error
 
 
-def _of_the_command(name: str) -> bool:
-    return name.split(".")[0] in OF_THE_COMMAND
-
-
 def one_line(error: BaseException) -> str:
     """What an error of a library says, on one line; its kind if it says nothing."""
     return " ".join(str(error).replace("`", "'").split()) or type(error).__name__
+
+
+def require_in_code(library: str, names: Mapping[Callable[..., object], Sequence[str]]) -> None:
+    """Checks at import that functions of a library still speak of what is read or set for them.
+
+    Attributes that an object only has at work, and local variables, are seen nowhere else before.
+
+    Raises:
+        ImportError: One does not.
+    """
+    for function, wanted in names.items():
+        code = inspect.unwrap(function).__code__
+        for name in wanted:
+            if name not in {*code.co_names, *code.co_varnames}:
+                raise ImportError(
+                    f"gan_lightning relies on {name} in {function.__qualname__} of {library}, "
+                    f"which the installed version lacks; {_INSTALL}"
+                )
 
 
 def require_names(library: str, names: Mapping[object, Sequence[str]]) -> None:
@@ -141,5 +145,5 @@ def require_names(library: str, names: Mapping[object, Sequence[str]]) -> None:
                 where = getattr(owner, "__name__", type(owner).__name__)
                 raise ImportError(
                     f"gan_lightning uses {where}.{name} of {library}, which the installed version "
-                    "lacks; install one within the bounds of gan_lightning's pyproject.toml"
+                    f"lacks; {_INSTALL}"
                 )

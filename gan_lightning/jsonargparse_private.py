@@ -12,9 +12,15 @@ import jsonargparse._common
 import jsonargparse._instantiation
 import jsonargparse._typehints
 import jsonargparse._util
-from jsonargparse import Namespace
+from jsonargparse import (
+    ArgumentParser,
+    DefaultHelpFormatter,
+    Namespace,
+)
 
-from gan_lightning.errors import require_names
+from gan_lightning.errors import require_in_code, require_names
+
+_parser = ArgumentParser()
 
 require_names(
     "jsonargparse",
@@ -27,19 +33,24 @@ require_names(
             "discard_init_args_on_class_path_change",
             "raise_union_unexpected_value",
         ),
+        DefaultHelpFormatter: ("_get_help_string",),
+        # These are attributes of each one, not of the class.
+        _parser: ("_actions",),
+        _parser.add_argument("x", type=int | None): ("_typehint",),
     },
 )
 
-_INSTANTIATE: CodeType = jsonargparse._instantiation.InstantiateMethod.instantiate.__code__
-_CHECK: CodeType = jsonargparse._typehints.ActionTypeHint._check_type.__code__
-_UNION: CodeType = jsonargparse._typehints.raise_union_unexpected_value.__code__
+_instantiate = jsonargparse._instantiation.InstantiateMethod.instantiate
+_check = jsonargparse._typehints.ActionTypeHint._check_type
+_union = jsonargparse._typehints.raise_union_unexpected_value
 
-for _code, _variable in ((_INSTANTIATE, "component"), (_CHECK, "self"), (_UNION, "exceptions")):
-    if _variable not in _code.co_varnames:
-        raise ImportError(
-            f"gan_lightning reads {_variable} in jsonargparse's {_code.co_name}, which is gone in "
-            "the installed version; install one within the bounds of gan_lightning's pyproject.toml"
-        )
+require_in_code(
+    "jsonargparse", {_instantiate: ("component",), _check: ("self",), _union: ("exceptions",)}
+)
+
+_INSTANTIATE: CodeType = _instantiate.__code__
+_CHECK: CodeType = _check.__code__
+_UNION: CodeType = _union.__code__
 
 
 def option_at_work(frame: FrameType) -> str | None:
@@ -95,11 +106,24 @@ def start_afresh(parser: object, previous: Namespace | None, value: Namespace) -
 jsonargparse._typehints.discard_init_args_on_class_path_change = start_afresh
 
 
+class HelpFormatter(DefaultHelpFormatter):
+    """Writes the page of help, and lets what it says of an option be changed."""
+
+    def help_of(self, action: Any, text: str) -> str:  # noqa: ANN401  (argparse's, of many kinds)
+        """What is said of an option, given what would be."""
+        return text
+
+    def _get_help_string(self, action: Any) -> str:  # noqa: ANN401  (the same)
+        return self.help_of(action, super()._get_help_string(action))
+
+
 def type_of(action: object) -> Any:  # noqa: ANN401  (a type hint of any form)
     """The type that an option takes."""
-    return getattr(action, "_typehint", None)
+    if isinstance(action, jsonargparse._typehints.ActionTypeHint):
+        return action._typehint
+    return None
 
 
-def actions(parser: jsonargparse.ArgumentParser) -> list[Any]:
+def actions(parser: ArgumentParser) -> list[Any]:
     """The options of a parser, as argparse keeps them."""
     return list(parser._actions)

@@ -12,6 +12,7 @@ from lightning.pytorch import Trainer
 
 from gan_lightning.clock import crossed
 from gan_lightning.errors import UserError
+from gan_lightning.lightning_private import validate_every
 
 NEVER = sys.maxsize
 """An interval that no run reaches."""
@@ -30,7 +31,7 @@ def require_whole_steps(trainer: Trainer, iterations: int) -> None:
     interval = _interval(trainer)
     if interval is None:
         return
-    trainer.val_check_batch = NEVER  # what a checkpoint was saved after is not validated again
+    validate_every(trainer, NEVER)  # what a checkpoint was saved after is not validated again
     if interval % iterations and trainer.limit_val_batches != 0:
         raise UserError(
             f"{iterations} does not divide the Trainer's val_check_interval {interval}; choose a "
@@ -49,7 +50,7 @@ def set_clock(trainer: Trainer, before: int) -> None:
     interval = _interval(trainer)
     if interval is not None:
         due = crossed(before, trainer.global_step, interval)
-        trainer.val_check_batch = 1 if due else NEVER
+        validate_every(trainer, 1 if due else NEVER)
 
 
 def _interval(trainer: Trainer) -> int | None:

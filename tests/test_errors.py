@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import wraps
+from typing import Any
 
 import pytest
 
 from gan_lightning.errors import (
-    OF_THE_COMMAND,
     TrainingDiverged,
     UserError,
     from_argument,
     one_line,
     reading,
+    require_in_code,
     require_names,
 )
 from gan_lightning.gan import GAN
@@ -22,45 +24,30 @@ from gan_lightning.networks import CNNGenerator
 def test_a_sentence_starts_with_its_argument_if_it_has_one() -> None:
     assert str(UserError("must be > 0, got -1", "scale")) == "scale must be > 0, got -1"
     assert str(UserError("nothing is there")) == "nothing is there"
-    assert UserError("nothing is there").as_option("model.norm") == "nothing is there"
 
 
-@pytest.mark.parametrize(
-    ("option", "said"),
-    [
-        ("model.norm", "--model.norm.scale is 3; lower it, --model.norm.of.size or --model.norm.n"),
-        ("", "--scale is 3; lower it, --of.size or --n"),
-    ],
-)
-def test_on_the_command_line_arguments_are_options_of_their_object(option: str, said: str) -> None:
+def shouted(error: UserError) -> str:
+    """As a reader hears it who calls every argument by capitals, and the object "IT"."""
+    return error.told(lambda name: name.upper() or "IT")
+
+
+def test_whoever_tells_a_mistake_spells_its_arguments() -> None:
     error = UserError("is 3; lower it, `of.size` or `n`", "scale")
-    assert error.as_option(option) == said
+    assert shouted(error) == "SCALE is 3; lower it, OF.SIZE or N"
     assert str(error) == "scale is 3; lower it, `of.size` or `n`"  # as it was
+    assert shouted(UserError("nothing is there")) == "nothing is there"
 
 
-def test_only_names_between_backquotes_are_options() -> None:
+def test_only_names_between_backquotes_are_arguments() -> None:
     error = UserError("is `Size` or 'this', a `b`", "x")
-    assert error.as_option("o") == "--o.x is `Size` or 'this', a --o.b"
+    assert shouted(error) == "X is `Size` or 'this', a B"
 
 
-@pytest.mark.parametrize("name", OF_THE_COMMAND)
-def test_arguments_of_the_whole_command_belong_to_no_object(name: str) -> None:
-    assert UserError("is wrong", name).as_option("model") == f"--{name} is wrong"
-    assert UserError("is wrong", f"{name}.x").as_option("model") == f"--{name}.x is wrong"
-    assert UserError("is wrong", f"my_{name}").as_option("model") == f"--model.my_{name} is wrong"
-
-
-def test_an_argument_of_the_whole_command_is_one_wherever_it_is_named() -> None:
-    error = UserError("is no strategy; see `run` and `other`", "trainer.strategy")
-    assert str(error).startswith("trainer.strategy is no strategy")
-    assert error.as_option("model") == (
-        "--trainer.strategy is no strategy; see --run and --model.other"
-    )
-    with (
-        pytest.raises(UserError, match=r"^run is a file; see `trainer.devices`"),
-        from_argument("generator"),
-    ):
-        raise UserError("is a file; see `trainer.devices`", "run")
+def test_what_was_made_from_an_argument_is_at_fault_where_its_maker_is() -> None:
+    with pytest.raises(UserError) as error, from_argument("generator"):
+        raise UserError("has no layers; see `width`")
+    assert shouted(error.value) == "IT has no layers; see WIDTH"
+    assert error.value.makers == ("generator",)
 
 
 def test_python_hears_of_arguments() -> None:
@@ -164,3 +151,20 @@ def test_a_library_without_a_private_name_is_refused_at_import() -> None:
         require_names("thing", {"text": ("split",), OrderedDict: ("keys", "_gone")})
     with pytest.raises(ImportError, match=r"uses str\._gone of thing"):  # of an object, its class
         require_names("thing", {"text": ("_gone",)})
+
+
+def test_code_that_no_longer_speaks_of_a_name_is_refused_at_import() -> None:
+    """Of an attribute or a local variable, behind decorators too."""
+
+    def works(thing: Any) -> None:  # noqa: ANN401  (whatever has a total)
+        count = thing.total.items
+        print(count)
+
+    @wraps(works)
+    def decorated() -> None:
+        raise AssertionError
+
+    for function in (works, decorated):
+        require_in_code("thing", {function: ("thing", "count", "total", "items", "print")})
+        with pytest.raises(ImportError, match=r"relies on _gone in .* of thing, which .* lacks"):
+            require_in_code("thing", {works: (), function: ("count", "_gone")})

@@ -129,7 +129,8 @@ def test_predictions_need_no_module_of_data(tmp_path: Path) -> None:
     model = vivid(small())
     loader = Few(predicted=[[0, 1]]).predict_dataloader()
     (made,) = bare_trainer(tmp_path).predict(model, loader) or []
-    assert torch.equal(made.images, model.sample(2))  # type: ignore[union-attr]
+    assert isinstance(made, Predicted)
+    assert torch.equal(made.images, model.sample(2))
 
 
 def test_predictions_are_of_the_average_where_that_is_wanted(tmp_path: Path) -> None:

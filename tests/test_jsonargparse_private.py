@@ -12,6 +12,7 @@ import jsonargparse
 import pytest
 
 from gan_lightning.jsonargparse_private import (
+    HelpFormatter,
     actions,
     importing_only,
     named,
@@ -143,3 +144,18 @@ def test_options_and_their_types_are_those_of_the_parser() -> None:
     assert types["count"] == int | bool
     assert types["help"] is None
     assert type_of(object()) is None
+
+
+class Counts(HelpFormatter):
+    def help_of(self, action: Any, text: str) -> str:  # noqa: ANN401  (argparse's, of many kinds)
+        return text.replace("number", "count") if action.dest == "x" else text
+
+
+@pytest.mark.parametrize(("kind", "noun"), [(Counts, "count"), (HelpFormatter, "number")])
+def test_what_help_says_of_an_option_can_be_changed(kind: type[HelpFormatter], noun: str) -> None:
+    made = jsonargparse.ArgumentParser(formatter_class=kind)
+    made.add_argument("--x", type=int, default=1, help="A number")
+    made.add_argument("--y", type=int, default=1, help="A number")
+    page = " ".join(made.format_help().split())
+    assert f"--x X A {noun} (type: int, default: 1)" in page
+    assert "--y Y A number (type: int, default: 1)" in page

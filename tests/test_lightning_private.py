@@ -8,9 +8,19 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.demos.boring_classes import BoringModel
 from torch.utils.data import DataLoader
 
-from gan_lightning.lightning_private import checkpoint_of, count_step, leave_signals_alone
+from gan_lightning.lightning_private import (
+    Command,
+    checkpoint_of,
+    count_step,
+    leave_signals_alone,
+    step_index,
+    steps_ready,
+    validate_every,
+    validation_interval,
+)
 from tests.conftest import bare_trainer, same
 
 TAKEN = (signal.SIGTERM, signal.SIGINT)
@@ -85,3 +95,75 @@ def test_a_checkpoint_is_what_the_trainer_itself_would_write(tmp_path: Path) -> 
     assert ours["global_step"] == 4
     assert ours["optimizer_states"]
     assert same(ours, theirs)
+
+
+class Validated(Counting):
+    """Asks for a validation after its third training step, and notes when there is one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[int, int]] = []
+        self.intervals: list[object] = []
+        self.validated_at: list[int] = []
+
+    def training_step(self, batch: object, batch_idx: int) -> None:
+        super().training_step(batch, batch_idx)
+        self.intervals.append(validation_interval(self.trainer))
+        self.seen.append((step_index(self.trainer), steps_ready(self.trainer)))
+        validate_every(self.trainer, 3 if batch_idx == 2 else 1000)
+
+    def validation_step(self, batch: object, batch_idx: int) -> None:
+        self.validated_at.append(self.trainer.global_step)
+
+
+def test_a_trainer_validates_when_it_is_told_and_counts_its_steps(tmp_path: Path) -> None:
+    module = Validated()
+    data: DataLoader[Any] = DataLoader([0.0] * 10)  # type: ignore[arg-type]  # a list is a data set
+    trainer = bare_trainer(
+        tmp_path,
+        max_steps=4,
+        val_check_interval=2,
+        check_val_every_n_epoch=None,
+        limit_val_batches=1,
+        num_sanity_val_steps=0,
+    )
+    trainer.fit(module, data, data)
+    assert module.validated_at == [3]
+    assert module.intervals == [2, 1000, 1000, 3]
+    assert module.seen == [(0, 1), (1, 2), (2, 3), (3, 4)]
+
+
+class Told(Command):
+    """Notes its steps, and trains nothing."""
+
+    def __init__(self, *args: Any) -> None:
+        self.steps: list[str] = []
+        super().__init__(BoringModel, args=[*args])
+
+    def set_seed(self) -> None:
+        self.steps.append("seed")
+
+    def find_checkpoint(self) -> None:
+        self.steps.append("checkpoint")
+
+    def run_subcommand(self, subcommand: str) -> None:
+        self.steps.append("run")
+        super().run_subcommand(subcommand)
+
+    def fit(self, **arguments: Any) -> None:
+        self.steps.append("fit")
+        self.arguments = arguments
+
+    def arguments_of(self, subcommand: str) -> dict[str, Any]:
+        return {**super().arguments_of(subcommand), "ckpt_path": "mine"}
+
+
+QUIET = "--trainer.logger=false", "--trainer.enable_checkpointing=false"
+
+
+def test_a_command_changes_its_steps_by_their_public_names() -> None:
+    told = Told("fit", *QUIET, "--trainer.accelerator=cpu", "--trainer.max_steps=7")
+    assert told.steps == ["checkpoint", "seed", "run", "fit"]
+    assert told.value_of(told.config, "trainer").max_steps == 7
+    assert told.arguments["model"] is told.model
+    assert told.arguments["ckpt_path"] == "mine"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lightning.pytorch import Trainer
 
 from gan_lightning.clock import crossed
+from gan_lightning.lightning_private import step_index, validation_interval
 
 __all__ = ["crossed", "ends", "validates"]
 
@@ -19,7 +20,7 @@ def validates(trainer: Trainer) -> bool:
 
     A checkpoint saved before it would make a resumed run go on after it, without its scores.
     """
-    every = trainer.val_check_batch
+    every = validation_interval(trainer)
     if not trainer.enable_validation or not isinstance(every, int):
         return False
-    return (trainer.fit_loop.total_batch_idx + 1) % every == 0
+    return (step_index(trainer) + 1) % every == 0

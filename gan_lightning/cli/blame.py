@@ -18,6 +18,10 @@ OWNERS = "_objects_by_option"
 """The attribute of a command that holds what was built: option -> object."""
 
 
+OF_THE_COMMAND = ("again", "ckpt", "ckpt_path", "ema", "run", "trainer", "trust")
+"""Arguments of a whole command, by which every object calls them: `trainer.strategy`, `run`."""
+
+
 @contextmanager
 def telling_options() -> Iterator[None]:
     """Turns an error that a user's mistake is behind into a `UserError` that names options."""
@@ -27,9 +31,31 @@ def telling_options() -> Iterator[None]:
         mistake = mistake_behind(error)
         if mistake is None:
             raise
-        told = type(mistake)(mistake.as_option(option_behind(error)))
+        told = type(mistake)(as_option(mistake, option_behind(error)))
         told.heard_by = mistake.heard_by
         raise told from error
+
+
+def as_option(mistake: UserError, option: str) -> str:
+    """A mistake as it reads on the command line.
+
+    Args:
+        mistake: Of the arguments of an object.
+        option: The option that the object was built from, such as ``model.norm``; "" if its
+            arguments are options themselves.
+
+    >>> as_option(UserError("is 3; lower it or `size`", argument="scale"), "model.norm")
+    '--model.norm.scale is 3; lower it or --model.norm.size'
+    >>> as_option(UserError("is 3; lower it or `trainer.devices`", argument="scale"), "model.norm")
+    '--model.norm.scale is 3; lower it or --trainer.devices'
+    """
+
+    def typed(name: str) -> str:
+        of_command = name.split(".")[0] in OF_THE_COMMAND
+        way = (name,) if of_command else (option, *mistake.makers, name)
+        return f"--{'.'.join(filter(None, way))}"
+
+    return mistake.told(typed)
 
 
 def mistake_behind(error: BaseException | None) -> UserError | None:

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser
 
+from gan_lightning.cli.blame import as_option
 from gan_lightning.cli.front import sentence
 from gan_lightning.errors import UserError
 from gan_lightning.report.compare import compare
@@ -35,4 +36,4 @@ def run_command(name: str, arguments: Sequence[str]) -> None:
     try:
         COMMANDS[name](**options)
     except UserError as error:
-        raise type(error)(error.as_option("")) from error
+        raise type(error)(as_option(error, "")) from error

@@ -8,25 +8,25 @@ from typing import Any, NoReturn
 import yaml
 from jsonargparse import (  # type: ignore[attr-defined]  # public, but exported by a star
     ActionConfigFile,
-    DefaultHelpFormatter,
     Namespace,
 )
 from lightning.pytorch.cli import LightningArgumentParser
 
-from gan_lightning.cli.blame import mistake_behind, option_behind
+from gan_lightning.cli.blame import as_option, mistake_behind, option_behind
 from gan_lightning.cli.sentences import in_one_sentence
 from gan_lightning.cli.words import may_be_empty
 from gan_lightning.errors import UserError
+from gan_lightning.jsonargparse_private import HelpFormatter
 from gan_lightning.yaml_text import read_yaml
 
 HELP_OF_CONFIG = "YAML file of options; those typed beside it win, and a later file over an earlier"
 
 
-class Help(DefaultHelpFormatter):
+class Help(HelpFormatter):
     """Names what an option takes by the short names that it knows."""
 
-    def _get_help_string(self, action: Any) -> str:  # noqa: ANN401  (argparse's, of many kinds)
-        text: str = super()._get_help_string(action) or ""
+    def help_of(self, action: Any, text: str) -> str:  # noqa: ANN401  (argparse's, of many kinds)
+        """Leaves out modules, and classes that are no choice."""
         trainer = action.dest.startswith("trainer.")
         return re.sub(
             r", known subclasses: ([^)]*)", lambda found: _short(found.group(1), trainer), text
@@ -67,7 +67,7 @@ class ConfigFile(ActionConfigFile):
             mistake = mistake_behind(error)
             if mistake is None:
                 raise
-            said = mistake.as_option(option_behind(error))
+            said = as_option(mistake, option_behind(error))
             raise UserError(f"--config {values}: {said}") from None
 
 

@@ -15,13 +15,13 @@ from gan_lightning.trust import trusting
 class Rehearsal(GANCommand):
     """``gan fit`` up to the point where something would be built."""
 
-    def _set_seed(self) -> None:
+    def set_seed(self) -> None:
         """Leaves this process's random numbers alone."""
 
     def instantiate_classes(self) -> None:
         """Builds nothing."""
 
-    def _run_subcommand(self, subcommand: str) -> None:
+    def run_subcommand(self, subcommand: str) -> None:
         """Runs nothing."""
 
 

@@ -26,16 +26,14 @@ def in_one_sentence(parser: jsonargparse.ArgumentParser, message: str) -> UserEr
         message,
     )
     unrecognized = re.search(r"unrecognized arguments: --([^\s=]+)", message, re.IGNORECASE)
-    unknown = re.search(
-        r"(?:Key|Option) '([^']+)' is not accepted|accept option '([^']+)'", message
-    )
+    unknown = re.search(r"Option '([^']+)' is not accepted|accept option '([^']+)'", message)
     if unrecognized or (unknown and not _KEY.match(message)):
         # Ignored below: one of them matched.
         names = (unrecognized or unknown).groups()  # type: ignore[union-attr]
         return _unknown(parser, next(filter(None, names)))
-    needed = re.search(r'"([\w.]+)" is required|are required: ([\w., ]+)', message)
+    needed = re.search(r"are required: ([\w., ]+)", message)
     if needed:
-        return _needed(parser, (needed.group(1) or needed.group(2)).split(",")[0])
+        return _needed(parser, needed.group(1).split(",")[0])
     located = _KEY.match(message.strip())
     if located:
         return _about(parser, located.group(1), message.strip()[located.end() :])

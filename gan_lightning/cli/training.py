@@ -41,6 +41,7 @@ from gan_lightning.data import ImageData
 from gan_lightning.defaults import trainer_defaults
 from gan_lightning.errors import UserError, one_line
 from gan_lightning.gan import GAN
+from gan_lightning.lightning_private import Command
 from gan_lightning.loggers import in_run
 from gan_lightning.run_folder import LAST, checkpoint_folder
 from gan_lightning.runs.lock import run_locked
@@ -67,7 +68,7 @@ BUILDERS = (
 """What libraries raise when they are given what they do not take, or are not installed."""
 
 
-class GANCommand(LightningCLI):
+class GANCommand(Command):
     """``gan fit|validate|test|predict``.
 
     Args:
@@ -131,7 +132,8 @@ class GANCommand(LightningCLI):
         parser.link_arguments("data.image_shape", "model.image_shape", apply_on="instantiate")
         parser.link_arguments("data.num_classes", "model.num_classes", apply_on="instantiate")
 
-    def _parse_ckpt_path(self) -> None:
+    def find_checkpoint(self) -> None:
+        """Finds the run's own ``last`` and ``best``."""
         # Lightning would let the checkpoint's hyperparameters override the command line. Here a
         # checkpoint of another architecture is an error, and `last` means the run's own.
         options = self.config[self.config.subcommand]
@@ -172,20 +174,20 @@ class GANCommand(LightningCLI):
         """A logger of a run that trains; what only looks at a run leaves nothing in it."""
         if self.subcommand != "fit":
             return None
-        return in_run(Path(self._get(self.config, "run")), made, kwargs)
+        return in_run(Path(self.value_of(self.config, "run")), made, kwargs)
 
-    def _run_subcommand(self, subcommand: str) -> None:
+    def run_subcommand(self, subcommand: str) -> None:
         """Trains in a folder that is this process's alone; looks into any."""
         alone = subcommand == "fit" and self.trainer.is_global_zero
         try:
-            with run_locked(self._get(self.config, "run")) if alone else nullcontext():
-                super()._run_subcommand(subcommand)
+            with run_locked(self.value_of(self.config, "run")) if alone else nullcontext():
+                super().run_subcommand(subcommand)
         except MisconfigurationException as error:
             raise UserError(one_line(error)) from error
 
-    def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
-        arguments: dict[str, Any] = super()._prepare_subcommand_kwargs(subcommand)
-        return {**arguments, "weights_only": True}
+    def arguments_of(self, subcommand: str) -> dict[str, Any]:
+        """Adds that a checkpoint is read without running what it holds."""
+        return {**super().arguments_of(subcommand), "weights_only": True}
 
     def _say_total_batch(self) -> None:
         """Says what several processes make of the batch."""
@@ -198,9 +200,9 @@ class GANCommand(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Adds metrics.csv beside the user's loggers, and checkpoints that are written whole."""
-        config = self._get(self.config_init, "trainer")
+        config = self.value_of(self.config_init, "trainer")
         loggers = config.logger if isinstance(config.logger, list) else [config.logger]
-        own = MetricsCSV(self._get(self.config, "run"))
+        own = MetricsCSV(self.value_of(self.config, "run"))
         kwargs["logger"] = False if config.logger is False else [own, *filter(_is_logger, loggers)]
         plugins = config.plugins if isinstance(config.plugins, list) else [config.plugins]
         plugins = [plugin for plugin in plugins if plugin is not None]
@@ -227,14 +229,14 @@ class GANCommand(LightningCLI):
         Raises:
             UserError: If evaluation could not work.
         """
-        evaluation: Evaluation = self._get(self.config_init, "evaluation")
+        evaluation: Evaluation = self.value_of(self.config_init, "evaluation")
         evaluation.judge.prepare(self.model.image_shape)
 
     before_test = before_validate
 
     def after_fit(self) -> None:
         """Says where everything is and what can be done with it."""
-        run = Path(self._get(self.config, "run"))
+        run = Path(self.value_of(self.config, "run"))
         if not self.trainer.is_global_zero:
             return
         if not (checkpoint_folder(run) / LAST).exists() or is_trial(self.trainer):

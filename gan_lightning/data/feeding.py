@@ -19,6 +19,7 @@ from gan_lightning.data.loading import (
 from gan_lightning.data.prepared import Prepared
 from gan_lightning.data.sampling import Draw, Epochs, Replacement, Subset, members
 from gan_lightning.errors import UserError
+from gan_lightning.lightning_private import steps_ready
 
 if TYPE_CHECKING:
     from gan_lightning.data.base import ImageData
@@ -64,8 +65,7 @@ def training_loader(
 
 def _spans(trainer: Trainer) -> Spans:
     step = getattr(trainer.lightning_module, "iterations_per_batch", 1)
-    done = trainer.fit_loop.epoch_loop.batch_progress.current.ready
-    return Spans(trainer.global_step, trainer.max_steps, step, done)
+    return Spans(trainer.global_step, trainer.max_steps, step, steps_ready(trainer))
 
 
 def _picker(data: ImageData, trainer: Trainer) -> Picker:

@@ -91,6 +91,7 @@ class RunWandbLogger(WandbLogger):
             **({"mode": "offline"} if offline else {}),
         }
         super().__init__(save_dir=place, id=self._start["id"], prefix=prefix)
+        self._start_of_names = f"{prefix}{self.LOGGER_JOIN_CHAR}" if prefix else ""
         self._folder = run
         self._artifact_name = checkpoint_name
         self._keeps_best = bool(log_model)
@@ -183,7 +184,7 @@ class RunWandbLogger(WandbLogger):
             run.summary[own] = score
 
     def _prefixed(self, name: str) -> str:
-        return f"{self._prefix}{self.LOGGER_JOIN_CHAR}{name}" if self._prefix else name
+        return f"{self._start_of_names}{name}"
 
     @rank_zero_only
     def finalize(self, status: str) -> None:

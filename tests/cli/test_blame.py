@@ -5,13 +5,49 @@ from __future__ import annotations
 import pytest
 
 from gan_lightning.callbacks import Evaluation
+from gan_lightning.cli.blame import OF_THE_COMMAND, as_option
 from gan_lightning.data import digits as digits_data
-from gan_lightning.errors import UserError
+from gan_lightning.errors import UserError, from_argument
 from gan_lightning.extractors.digits import digits
 from gan_lightning.gan import GAN
 from gan_lightning.networks import CNNGenerator
 from gan_lightning.normalization import bssn
 from tests.conftest import Gan
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("model.norm", "--model.norm.scale is 3; lower it, --model.norm.of.size or --model.norm.n"),
+        ("", "--scale is 3; lower it, --of.size or --n"),
+    ],
+)
+def test_on_the_command_line_arguments_are_options_of_their_object(option: str, said: str) -> None:
+    assert as_option(UserError("is 3; lower it, `of.size` or `n`", "scale"), option) == said
+    assert as_option(UserError("nothing is there"), option) == "nothing is there"
+
+
+@pytest.mark.parametrize("name", OF_THE_COMMAND)
+def test_arguments_of_the_whole_command_belong_to_no_object(name: str) -> None:
+    assert as_option(UserError("is wrong", name), "model") == f"--{name} is wrong"
+    assert as_option(UserError("is wrong", f"{name}.x"), "model") == f"--{name}.x is wrong"
+    assert as_option(UserError("is wrong", f"my_{name}"), "model") == f"--model.my_{name} is wrong"
+
+
+@pytest.mark.parametrize(
+    ("mistake", "said"),
+    [
+        (UserError("is 3; see `n`, `run`", "x"), "--model.a.b.x is 3; see --model.a.b.n, --run"),
+        (UserError("is no folder; see `x`", "run"), "--run is no folder; see --model.a.b.x"),
+        (UserError("has no layers"), "--model.a.b has no layers"),
+    ],
+)
+def test_makers_within_makers_are_options_within_options(mistake: UserError, said: str) -> None:
+    with pytest.raises(UserError) as error, from_argument("a"), from_argument("b"):
+        raise mistake
+    assert as_option(error.value, "model") == said
+    assert as_option(error.value, "") == said.replace("--model.", "--")
+
 
 PLACES = {
     "data": (digits_data, "setup"),

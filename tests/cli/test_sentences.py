@@ -51,6 +51,7 @@ def command(
     count: int = 1,
     way: Literal["up", "down"] = "up",
     make: Callable[[int], Shape] | None = None,
+    counts: list[int] | None = None,
 ) -> None:
     """Does nothing."""
 
@@ -90,6 +91,10 @@ MISTAKES: dict[tuple[str, ...], str] = {
     ): "--shapes takes a list: write '[Disc]', or --shapes+=Disc to add to it",
     ("--shape=torch.nn.Linear",): "--shape torch.nn.Linear is of another kind: give Shape. Known: "
     "Disc, Square",
+    (GOOD, "--counts=[1, x]"): "--counts x: expected int",
+    (GOOD, "--make=collections.NoSuch"): "--make collections.NoSuch: has no attribute 'NoSuch'",
+    (GOOD, "--make=no?path"): "--make no?path: expected dot import path string: no?path",
+    (f"--shape={OWN}Shape",): "--shape is needed: Disc, Square",
     (GOOD, f"--make={OWN}unsaid"): f"--make {OWN}unsaid does not say what it returns, so it is not "
     "called: annotate it, as in def unsaid(...) -> Shape, or give a class",
 }

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from lightning.pytorch import Trainer
 
 from gan_lightning import trainer_defaults
 from gan_lightning.cli.trainer_options import FIT_RULES, MOST, RULES, blamed, check
-from gan_lightning.errors import UserError
+from gan_lightning.cli.training import BUILDERS
+from gan_lightning.errors import UserError, one_line
 
 LOOKS = ("validate", "test", "predict")
 
@@ -140,3 +142,21 @@ def test_a_refusal_of_the_trainer_is_blamed_on_what_it_names(
     assert blamed(refusal, trainer_defaults(**given)) == (
         f"--trainer.{named}" if named else "--trainer"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("accelerator", "abacus"),
+        ("max_time", "12:x"),
+        ("precision", "17-mixed"),
+        ("profiler", "guess"),
+    ],
+)
+def test_what_the_trainer_of_today_says_names_an_option_or_its_value(name: str, value: str) -> None:
+    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
+    given: dict[str, Any] = {**quiet, "accelerator": "cpu", name: value}
+    with pytest.raises(BUILDERS) as error:
+        Trainer(**given)
+    options = trainer_defaults(**{name: value}, gradient_clip_algorithm="another")
+    assert blamed(one_line(error.value), options) == f"--trainer.{name} {value}"
