@@ -5,28 +5,38 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from lightning.pytorch import Trainer
 from lightning.pytorch.plugins import MixedPrecision
 from lightning.pytorch.strategies import SingleDeviceStrategy
 
 from gan_lightning import GAN, loop, step
+from gan_lightning.augmentation import DiffAugment
 from gan_lightning.data import digits
 from gan_lightning.draws import Draw
 from gan_lightning.errors import UserError
 from gan_lightning.gan import TrainingBatch
 from gan_lightning.loop import require_known_strategy, why_no_graph
 from gan_lightning.losses import hinge
-from gan_lightning.networks import CNNDiscriminator, CNNGenerator
+from gan_lightning.networks import (
+    CNNDiscriminator,
+    CNNGenerator,
+    ConditionalCNNGenerator,
+    ProjectionCNNDiscriminator,
+)
 from gan_lightning.normalization import Norm, bn, bssn, refresh_, sn
 from gan_lightning.optim import GANAdam, LinearDecay
 from gan_lightning.penalties import gradient_penalty
 from gan_lightning.players import Player, descend
 from gan_lightning.step import iteration
+from gan_lightning.streams import stream
 from tests.conftest import ROOT, Gan, bare_trainer, last, rows, same
 from tests.ddp import build
 from tests.methods import AUXILIARY, BEGAN, CONDITIONAL, PENALTIES
@@ -204,6 +214,57 @@ def test_augmentation_is_in_the_generators_value_range(
     for (*_, draws, _, view), fill in zip(iterations[::2], (0.0, 0.5), strict=True):
         seen = view(torch.full_like(draws.images[0], 0.75), draws.views[0][0])
         assert seen.unique().tolist() == [fill, 0.75]
+
+
+STREAMS: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
+    "latents": lambda rng: rng.standard_normal((6, 4), dtype=np.float32),
+    "mix": lambda rng: rng.random(6).astype(np.float32),
+    "labels": lambda rng: rng.integers(0, 10, 6),
+    "views": lambda rng: rng.random((6, 7), dtype=np.float32),
+    "fake views": lambda rng: rng.random((6, 7), dtype=np.float32),
+    "generator latents": lambda rng: rng.standard_normal((5, 4), dtype=np.float32),
+    "generator labels": lambda rng: rng.integers(0, 10, 5),
+    "generator views": lambda rng: rng.random((5, 7), dtype=np.float32),
+}
+"""What two discriminator updates of three images and a generator update of five draw."""
+
+
+def given(arguments: tuple[Any, ...]) -> list[np.ndarray]:
+    """What an iteration was given of each stream."""
+    *_, draws, own_draw, _ = arguments
+    of_discriminator = draws.latents, draws.mix, *draws.fake_labels, *draws.views, *draws.fake_views
+    flat = [tensor.flatten(0, 1) for tensor in of_discriminator]
+    return [tensor.numpy() for tensor in (*flat, *own_draw.tensors())]
+
+
+@pytest.mark.parametrize(("seed", "rank"), [(3, 2), (3, 0), (0, 2)])
+def test_iterations_draw_from_the_streams_of_the_seed_and_the_process(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    iterations: list[tuple[Any, ...]],
+    seed: int,
+    rank: int,
+) -> None:
+    """Each of the streams, in each iteration; so that another seed or process draws others."""
+    monkeypatch.setattr(Trainer, "global_rank", rank)
+    torch.manual_seed(0)
+    model = GAN(
+        (1, 16, 16),
+        partial(ConditionalCNNGenerator, latent_dim=4, width=1),
+        partial(ProjectionCNNDiscriminator, width=1),
+        penalties=[gradient_penalty()],
+        n_dis=2,
+        generator_batch_size=5,
+        num_classes=10,
+        augment=DiffAugment(["translation", "cutout"]),
+        seed=seed,
+    )
+    trainer = bare_trainer(tmp_path, max_steps=2, limit_val_batches=0)
+    trainer.fit(model, datamodule=digits(batch_size=3))
+    assert len(iterations) == 2
+    for t, arguments in enumerate(iterations):
+        for (name, draw), found in zip(STREAMS.items(), given(arguments), strict=True):
+            np.testing.assert_array_equal(found, draw(stream(seed, name, t, rank)), name)
 
 
 def batch_norm(layer: torch.nn.Module) -> torch.nn.Module:
