@@ -1,10 +1,7 @@
-"""Iterations under a trainer: the literal algorithm, counted, on one process or several."""
+"""Iterations under a trainer: the literal algorithm, counted. On several processes: test_ddp.py."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -24,7 +21,6 @@ from gan_lightning.draws import Draw
 from gan_lightning.errors import UserError
 from gan_lightning.gan import TrainingBatch
 from gan_lightning.loop import require_known_strategy, why_no_graph
-from gan_lightning.losses import hinge
 from gan_lightning.networks import (
     CNNDiscriminator,
     CNNGenerator,
@@ -32,13 +28,10 @@ from gan_lightning.networks import (
     ProjectionCNNDiscriminator,
 )
 from gan_lightning.normalization import Norm, bn, bssn, refresh_, sn
-from gan_lightning.optim import GANAdam, LinearDecay
+from gan_lightning.optim import LinearDecay
 from gan_lightning.penalties import gradient_penalty
-from gan_lightning.players import Player, descend
-from gan_lightning.step import iteration
 from gan_lightning.streams import stream
-from tests.conftest import ROOT, Gan, bare_trainer, last, rows, same
-from tests.ddp import build
+from tests.conftest import Gan, bare_trainer, last, rows, same
 from tests.methods import AUXILIARY, BEGAN, CONDITIONAL, PENALTIES
 from tests.reference import LiteralNetwork, ReferenceGAN, own
 
@@ -279,39 +272,3 @@ def test_a_penalty_of_a_coupled_discriminator_is_refused(gan: Gan) -> None:
     with pytest.raises(UserError, match=r"gradient_penalty asks how .*\(batch normalization"):
         gan(norm, *PENALTIES[:1], "--trainer.limit_val_batches=0")
     assert gan(norm, "--trainer.max_steps=2", folder="without").trainer.global_step == 2
-
-
-@pytest.mark.slow
-def test_two_processes_are_one_with_both_batches(tmp_path: Path) -> None:
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "tests.ddp", str(tmp_path)]
-    subprocess.run(command, check=True, env=environment, cwd=ROOT, timeout=180)
-    ranks = [torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1)]
-    assert same(ranks[0]["state"], ranks[1]["state"])
-    for mine, theirs in zip(*(rank["seen"][0] for rank in ranks), strict=True):
-        assert mine.numel() == 0 or not torch.equal(mine, theirs)
-
-    one = build()
-    networks = one.generator, one.discriminator
-    G, D = (Player(n, descend(GANAdam(n.parameters()))) for n in networks)
-    for seen in zip(*(rank["seen"] for rank in ranks), strict=True):
-        images, latents, mix = (torch.cat(parts, dim=1) for parts in zip(*seen, strict=True))
-        iteration(G, D, hinge(), (), Draw(images, latents, mix))
-    for key, value in one.state_dict().items():
-        torch.testing.assert_close(ranks[0]["state"][key], value, rtol=0, atol=1e-11)
-
-
-@pytest.mark.slow
-def test_state_of_an_objective_is_equal_on_all_ranks(tmp_path: Path) -> None:
-    """BEGAN on two processes: k is that of both batches together, on both."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "tests.ddp", str(tmp_path), "began"]
-    subprocess.run(command, check=True, env=environment, cwd=ROOT, timeout=180)
-    ranks = [torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1)]
-    assert same(ranks[0]["state"], ranks[1]["state"])
-    k = 0.0
-    for real, fake in zip(*(ranks[r]["energies"] for r in (0, 1)), strict=True):
-        means = [(a + b) / 2 for a, b in zip(real, fake, strict=True)]
-        k = min(1.0, max(0.0, k + 0.1 * (0.5 * means[0] - means[1])))
-    assert float(ranks[0]["state"]["objective.k"]) == pytest.approx(k, abs=1e-12)
-    assert k > 0
