@@ -67,12 +67,13 @@ def doubts(
             " penalties bounds nothing, so that its loss may fall without end; use a norm such as "
             "sn or clip, or penalty gradient_penalty"
         )
-    if isinstance(norm, clip) and any(isinstance(penalty, orthonormal) for penalty in at_work):
+    inner = norm.over if isinstance(norm, gamma) else norm
+    if isinstance(inner, clip) and any(isinstance(penalty, orthonormal) for penalty in at_work):
         found.append(
-            f"norm clip keeps weights within {norm.limit:g}, and penalty orthonormal wants rows of "
-            "length 1: in most layers there are none within; use one of the two"
+            f"norm clip keeps weights within {inner.limit:g}, and penalty orthonormal wants rows "
+            "of length 1: in most layers there are none within; use one of the two"
         )
-    if initialization is not None and initialization.scale != 1 and _knows_no_scale(norm):
+    if initialization is not None and initialization.scale != 1 and _knows_no_scale(inner):
         found.append(
             f"norm {name} divides each weight by its size, so that the initialization's scale "
             f"{initialization.scale:g} changes nothing but how fast weights turn; use the norm's "
@@ -86,5 +87,4 @@ def _leaves_slope(norm: Norm) -> bool:
 
 
 def _knows_no_scale(norm: Norm) -> bool:
-    inner = norm.over if isinstance(norm, gamma) else norm
-    return isinstance(inner, SpectralNormalization | UnitNormalization | OutputNormalization)
+    return isinstance(norm, SpectralNormalization | UnitNormalization | OutputNormalization)

@@ -47,3 +47,7 @@ AUXILIARY = [
     "--model.objective.over=hinge",
 ]
 AUGMENTED = ["--model.augment=DiffAugment", "--model.augment.policy=[colour, translation]"]
+SCHEDULES = [
+    *["--model.generator_schedule=LinearDecay", "--model.generator_schedule.end=8"],
+    *["--model.discriminator_schedule=LinearDecay", "--model.discriminator_schedule.end=7"],
+]

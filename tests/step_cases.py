@@ -141,8 +141,9 @@ class Case:
 def literal_network(normalized: nn.Module, plain: nn.Module, norm: Normalization) -> LiteralNetwork:
     kinds: dict[type, str] = {gamma: "layer", shared_gamma: "network"}
     gains = kinds.get(type(norm), "none")
-    name = type(norm.over if isinstance(norm, gamma) else norm).__name__
-    return LiteralNetwork(normalized, plain, name, gains, getattr(norm, "limit", None))
+    inner = norm.over if isinstance(norm, gamma) else norm
+    limit = getattr(inner, "limit", None)
+    return LiteralNetwork(normalized, plain, type(inner).__name__, gains, limit)
 
 
 def players(generator: nn.Module, discriminator: nn.Module, **adam: Any) -> tuple[Player, Player]:
@@ -152,6 +153,11 @@ def players(generator: nn.Module, discriminator: nn.Module, **adam: Any) -> tupl
         for network in (generator, discriminator)
     )
     return Player(generator, update_g), Player(discriminator, update_d)
+
+
+def is_gain_of(layer: str, key: str) -> bool:
+    """Whether a state's key is that of a layer's gain, over a parametrization or alone."""
+    return key.startswith(f"{layer}.parametrizations.weight.") and key.endswith(".gamma")
 
 
 def assert_same_weights(network: nn.Module, literal: LiteralNetwork) -> None:
@@ -165,5 +171,5 @@ def assert_same_weights(network: nn.Module, literal: LiteralNetwork) -> None:
                 mine = state[f"{name}.norm.running_{kind}"]
                 torch.testing.assert_close(mine, value, rtol=0, atol=TOLERANCE)
     for name, value in literal.gains.items():
-        mine = state[f"{name}.parametrizations.weight.1.gamma"]
+        (mine,) = (v for k, v in state.items() if is_gain_of(name, k))
         torch.testing.assert_close(mine, value.detach(), rtol=0, atol=TOLERANCE)

@@ -31,7 +31,7 @@ GP, R1, ORTHONORMAL = gradient_penalty(10.0), r1(3.0), orthonormal(0.1)
 WAYS: dict[str, list[Any]] = {
     "norm": [
         *(none(), sn(), ssn(1.7), bsn(), bssn(1.3), sn_conv(1.75), wn(), frobenius(), bn(), ln()),
-        *(clip(0.05), gamma(sn()), shared_gamma(bsn()), gamma(wn())),
+        *(clip(0.05), gamma(sn()), shared_gamma(bsn()), gamma(wn()), gamma(clip(0.05))),
     ],
     "penalties": [(), (GP,), (R1,), (ORTHONORMAL,), (GP, ORTHONORMAL)],
     "objective": [hinge(), standard(), wasserstein()],
@@ -101,6 +101,7 @@ CASES = {name_of(choice): Case(**choice, small=True) for choice in covering()} |
     "two penalties": Case(ssn(0.7), objective=standard(), penalties=(GP, R1)),
     "clip": Case(clip(0.05), objective=wasserstein(), n_dis=2),
     "gamma": Case(gamma(sn()), objective=wasserstein(), penalties=(GP,)),
+    "gamma over clip": Case(gamma(clip(0.05)), objective=wasserstein(), penalties=(GP,), n_dis=2),
     "shared gamma": Case(shared_gamma(bsn()), objective=wasserstein(), penalties=(GP,)),
     "generator norm": Case(bssn(1.2), generator_norm=sn(), n_dis=2),
     "generator bsn": Case(none(), generator_norm=bssn(1.3)),

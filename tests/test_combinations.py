@@ -65,6 +65,7 @@ DOUBTED: list[tuple[str, Objective, Norm, tuple[Penalty, ...], Initialization | 
     ("norm none without penalties bounds nothing", wasserstein(), none(), (), None),
     ("norm bn without penalties bounds nothing", wasserstein(), bn(), (), None),
     ("norm clip keeps weights within 0.01", hinge(), clip(), (orthonormal(),), None),
+    ("clip keeps weights within 0.3", hinge(), gamma(clip(0.3)), (orthonormal(), GP), None),
     ("scale 2 changes nothing", hinge(), wn(), (), lecun(2.0)),
     ("scale 2 changes nothing", wasserstein(), gamma(sn()), (GP,), lecun(2.0)),
 ]
@@ -79,6 +80,7 @@ FINE: list[tuple[Objective, Norm, tuple[Penalty, ...], Initialization | None]] =
     (hinge(), none(), (), lecun(2.0)),
     (hinge(), sn(), (), lecun()),
     (hinge(), clip(), (), lecun(0.1)),
+    (hinge(), gamma(clip()), (GP,), lecun(0.1)),
 ]
 
 

@@ -1,34 +1,37 @@
-"""Iterations under a trainer: the literal algorithm, counted, on one process or several."""
+"""Iterations under a trainer: the literal algorithm, counted. On several processes: test_ddp.py."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from lightning.pytorch import Trainer
 from lightning.pytorch.plugins import MixedPrecision
 from lightning.pytorch.strategies import SingleDeviceStrategy
 
 from gan_lightning import GAN, loop, step
+from gan_lightning.augmentation import DiffAugment
 from gan_lightning.data import digits
 from gan_lightning.draws import Draw
 from gan_lightning.errors import UserError
 from gan_lightning.gan import TrainingBatch
 from gan_lightning.loop import require_known_strategy, why_no_graph
-from gan_lightning.losses import hinge
-from gan_lightning.networks import CNNDiscriminator, CNNGenerator
+from gan_lightning.networks import (
+    CNNDiscriminator,
+    CNNGenerator,
+    ConditionalCNNGenerator,
+    ProjectionCNNDiscriminator,
+)
 from gan_lightning.normalization import Norm, bn, bssn, refresh_, sn
-from gan_lightning.optim import GANAdam, LinearDecay
+from gan_lightning.optim import LinearDecay
 from gan_lightning.penalties import gradient_penalty
-from gan_lightning.players import Player, descend
-from gan_lightning.step import iteration
-from tests.conftest import ROOT, Gan, bare_trainer, last, rows, same
-from tests.ddp import build
+from gan_lightning.streams import stream
+from tests.conftest import Gan, bare_trainer, last, rows, same
 from tests.methods import AUXILIARY, BEGAN, CONDITIONAL, PENALTIES
 from tests.reference import LiteralNetwork, ReferenceGAN, own
 
@@ -206,6 +209,57 @@ def test_augmentation_is_in_the_generators_value_range(
         assert seen.unique().tolist() == [fill, 0.75]
 
 
+STREAMS: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
+    "latents": lambda rng: rng.standard_normal((6, 4), dtype=np.float32),
+    "mix": lambda rng: rng.random(6).astype(np.float32),
+    "labels": lambda rng: rng.integers(0, 10, 6),
+    "views": lambda rng: rng.random((6, 7), dtype=np.float32),
+    "fake views": lambda rng: rng.random((6, 7), dtype=np.float32),
+    "generator latents": lambda rng: rng.standard_normal((5, 4), dtype=np.float32),
+    "generator labels": lambda rng: rng.integers(0, 10, 5),
+    "generator views": lambda rng: rng.random((5, 7), dtype=np.float32),
+}
+"""What two discriminator updates of three images and a generator update of five draw."""
+
+
+def given(arguments: tuple[Any, ...]) -> list[np.ndarray]:
+    """What an iteration was given of each stream."""
+    *_, draws, own_draw, _ = arguments
+    of_discriminator = draws.latents, draws.mix, *draws.fake_labels, *draws.views, *draws.fake_views
+    flat = [tensor.flatten(0, 1) for tensor in of_discriminator]
+    return [tensor.numpy() for tensor in (*flat, *own_draw.tensors())]
+
+
+@pytest.mark.parametrize(("seed", "rank"), [(3, 2), (3, 0), (0, 2)])
+def test_iterations_draw_from_the_streams_of_the_seed_and_the_process(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    iterations: list[tuple[Any, ...]],
+    seed: int,
+    rank: int,
+) -> None:
+    """Each of the streams, in each iteration; so that another seed or process draws others."""
+    monkeypatch.setattr(Trainer, "global_rank", rank)
+    torch.manual_seed(0)
+    model = GAN(
+        (1, 16, 16),
+        partial(ConditionalCNNGenerator, latent_dim=4, width=1),
+        partial(ProjectionCNNDiscriminator, width=1),
+        penalties=[gradient_penalty()],
+        n_dis=2,
+        generator_batch_size=5,
+        num_classes=10,
+        augment=DiffAugment(["translation", "cutout"]),
+        seed=seed,
+    )
+    trainer = bare_trainer(tmp_path, max_steps=2, limit_val_batches=0)
+    trainer.fit(model, datamodule=digits(batch_size=3))
+    assert len(iterations) == 2
+    for t, arguments in enumerate(iterations):
+        for (name, draw), found in zip(STREAMS.items(), given(arguments), strict=True):
+            np.testing.assert_array_equal(found, draw(stream(seed, name, t, rank)), name)
+
+
 def batch_norm(layer: torch.nn.Module) -> torch.nn.Module:
     """A user's own norm."""
     if isinstance(layer, torch.nn.Conv2d):
@@ -218,39 +272,3 @@ def test_a_penalty_of_a_coupled_discriminator_is_refused(gan: Gan) -> None:
     with pytest.raises(UserError, match=r"gradient_penalty asks how .*\(batch normalization"):
         gan(norm, *PENALTIES[:1], "--trainer.limit_val_batches=0")
     assert gan(norm, "--trainer.max_steps=2", folder="without").trainer.global_step == 2
-
-
-@pytest.mark.slow
-def test_two_processes_are_one_with_both_batches(tmp_path: Path) -> None:
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "tests.ddp", str(tmp_path)]
-    subprocess.run(command, check=True, env=environment, cwd=ROOT, timeout=180)
-    ranks = [torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1)]
-    assert same(ranks[0]["state"], ranks[1]["state"])
-    for mine, theirs in zip(*(rank["seen"][0] for rank in ranks), strict=True):
-        assert mine.numel() == 0 or not torch.equal(mine, theirs)
-
-    one = build()
-    networks = one.generator, one.discriminator
-    G, D = (Player(n, descend(GANAdam(n.parameters()))) for n in networks)
-    for seen in zip(*(rank["seen"] for rank in ranks), strict=True):
-        images, latents, mix = (torch.cat(parts, dim=1) for parts in zip(*seen, strict=True))
-        iteration(G, D, hinge(), (), Draw(images, latents, mix))
-    for key, value in one.state_dict().items():
-        torch.testing.assert_close(ranks[0]["state"][key], value, rtol=0, atol=1e-11)
-
-
-@pytest.mark.slow
-def test_state_of_an_objective_is_equal_on_all_ranks(tmp_path: Path) -> None:
-    """BEGAN on two processes: k is that of both batches together, on both."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "tests.ddp", str(tmp_path), "began"]
-    subprocess.run(command, check=True, env=environment, cwd=ROOT, timeout=180)
-    ranks = [torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1)]
-    assert same(ranks[0]["state"], ranks[1]["state"])
-    k = 0.0
-    for real, fake in zip(*(ranks[r]["energies"] for r in (0, 1)), strict=True):
-        means = [(a + b) / 2 for a, b in zip(real, fake, strict=True)]
-        k = min(1.0, max(0.0, k + 0.1 * (0.5 * means[0] - means[1])))
-    assert float(ranks[0]["state"]["objective.k"]) == pytest.approx(k, abs=1e-12)
-    assert k > 0

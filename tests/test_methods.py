@@ -13,7 +13,16 @@ from PIL import Image
 from gan_lightning import GAN
 from gan_lightning.errors import UserError
 from tests.conftest import Gan, last, rows, same
-from tests.methods import AUGMENTED, AUXILIARY, BEGAN, CONDITIONAL, EBGAN, PENALTIES, RESNET
+from tests.methods import (
+    AUGMENTED,
+    AUXILIARY,
+    BEGAN,
+    CONDITIONAL,
+    EBGAN,
+    PENALTIES,
+    RESNET,
+    SCHEDULES,
+)
 
 METHODS = {
     "penalties": PENALTIES,
@@ -35,6 +44,7 @@ METHODS = {
     "ebgan": EBGAN,
     "auxiliary": [*AUXILIARY, "--model.n_dis=2"],
     "few images": [*AUGMENTED, "--data.limit=50", "--model.generator_batch_size=3"],
+    "schedules": SCHEDULES,
     "own batch": ["--model.generator_batch_size=7", "--model.n_dis=2"],
     "generator norm": ["--model.generator_norm=bssn", "--model.generator_norm.scale=1.1"],
     "many at once": [*CONDITIONAL, *PENALTIES, "--model.generator_batch_size=3"],
@@ -73,6 +83,8 @@ def test_methods_are_not_each_other(gan: Gan, tmp_path: Path) -> None:
         "augmented": ["--model.augment=DiffAugment"],
         "augmented in part": AUGMENTED,
         "limited": ["--data.limit=50"],
+        "scheduled": SCHEDULES[:2],
+        "both scheduled": SCHEDULES,
     }
     for name, options in variants.items():
         gan(*unscored, *options, folder=name)

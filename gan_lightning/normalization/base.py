@@ -52,7 +52,8 @@ class none(Normalization):
 class Projection(nn.Module, ABC):
     """Brings the weight of a layer back into a set after each update of the network.
 
-    A normalization registers it as the layer's ``projection``.
+    A normalization registers it as the layer's ``projection``. Where the weight is a function of a
+    parameter (a gain over the normalization, say), it is the parameter that is brought back.
     """
 
     @abstractmethod

@@ -6,7 +6,7 @@ from torch import nn
 
 from gan_lightning.normalization.base import Projection
 from gan_lightning.normalization.power_iteration import PowerIteration, spectral_pairs
-from gan_lightning.normalization.shared import shared_weights
+from gan_lightning.normalization.shared import parameter_of, shared_weights
 from gan_lightning.normalization.unit import Units, unit_pairs
 
 
@@ -30,7 +30,8 @@ class Upkeep:
     def renew_(self) -> None:
         """Projects weights, and forms the normalized ones after one power iteration each."""
         for projection, layer in self._projected:
-            projection.project_(layer.weight)  # type: ignore[arg-type]  # a layer of LAYERS
+            # What is trained is bounded, not what a parametrization (a gain over it) makes of it.
+            projection.project_(parameter_of(layer))
         self._spectral.iterate_()
         self._units.refresh_()
 

@@ -30,8 +30,8 @@ SHAPE = (1, 16, 16)
 PROTOCOL = monitor(is_images=150, fid_generated=150, fid_real=1000)
 
 
-def gan() -> GAN:
-    """A small GAN, always the same."""
+def gan(seed: int = 0) -> GAN:
+    """A small GAN, always the same but for what it draws."""
     torch.manual_seed(0)
     adam = partial(Adam, lr=2e-2, betas=(0.5, 0.999))
     return GAN(
@@ -40,6 +40,7 @@ def gan() -> GAN:
         partial(CNNDiscriminator, width=2),
         generator_optimizer=adam,
         discriminator_optimizer=adam,
+        seed=seed,
     )
 
 

@@ -16,8 +16,12 @@ from torch import Tensor
 from gan_lightning.callbacks.ema import GeneratorAverage
 from gan_lightning.callbacks.evaluation import Evaluation
 from gan_lightning.extractors.classifier import classifier
+from gan_lightning.extractors.digits import digits
 from gan_lightning.extractors.inception import inception
+from gan_lightning.images import pixels_of
+from gan_lightning.initialization import initialize_, orthogonal
 from gan_lightning.scores.precision_recall import precision_recall
+from gan_lightning.streams import stream
 from tests.callbacks import runs
 
 ROOT = Path(__file__).parents[2]
@@ -113,6 +117,40 @@ def test_the_record_says_which_weights_and_latents_the_images_are_of(tmp_path: P
     lines = results(tmp_path)
     assert len({line["generator_fingerprint"] for line in lines}) == len(lines) == 4
     assert {line["seed"] for line in lines} == {runs.gan().seed}
+
+
+@pytest.mark.parametrize("seed", [0, 7])
+def test_the_images_that_are_scored_are_of_the_latents_of_the_runs_seed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Those of the moving average, too; and the record names it."""
+    model = runs.gan(seed)
+    initialize_(model.generator, orthogonal())  # so that images differ
+    model.generator_average = {
+        name: weight.detach() * 2 for name, weight in model.generator.named_parameters()
+    }
+    seen: list[Tensor] = []
+    forward = digits.forward
+
+    def noting(self: digits, images: Tensor) -> tuple[Tensor, Tensor]:
+        seen.append(images.clone())
+        return forward(self, images)
+
+    judging = runs.evaluation()
+    trainer = runs.trainer(tmp_path, [judging])
+    trainer.validate(model, runs.data(tmp_path), verbose=False)  # the real images are known now
+    monkeypatch.setattr(digits, "forward", noting)
+    trainer.validate(model, runs.data(tmp_path), verbose=False)
+    latents = [model.generator.latents(1, stream(seed, "evaluation", i)) for i in range(192)]
+    wanted = [
+        pixels_of(generator, torch.cat(latents))
+        for generator in (model.generator, model.used_generator(ema=True))
+    ]
+    # Three blocks of 64 each, of which 150 images count.
+    difference = (torch.cat(seen).int() - torch.cat(wanted).int()).abs()
+    assert difference.max() <= 1  # a level, as images in other batches are rounded
+    assert (wanted[0].int() - wanted[1].int()).abs().max() > 50
+    assert {line["seed"] for line in results(tmp_path)} == {seed}
 
 
 @pytest.mark.parametrize("stage", ["validate", "test"])

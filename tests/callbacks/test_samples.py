@@ -19,6 +19,7 @@ from gan_lightning.callbacks.samples import SampleGrid, SavePredictions, save_gr
 from gan_lightning.data import digits
 from gan_lightning.errors import TrainingDiverged, UserError
 from gan_lightning.gan import Predicted
+from gan_lightning.images import pixels_of
 from gan_lightning.initialization import orthogonal
 from gan_lightning.networks import (
     CNNDiscriminator,
@@ -26,6 +27,7 @@ from gan_lightning.networks import (
     ConditionalCNNGenerator,
     ProjectionCNNDiscriminator,
 )
+from gan_lightning.streams import stream
 from tests.conftest import Gan, bare_trainer
 
 DATA = digits(batch_size=4)  # opened once
@@ -176,6 +178,20 @@ def test_predict_writes_the_images(gan: Gan, tmp_path: Path) -> None:
     assert images.shape == (6, 16, 16, 1)
     assert len({image.tobytes() for image in images}) == 6
     assert np.array_equal(images, model.sample(6).permute(0, 2, 3, 1).numpy())
+
+
+@pytest.mark.parametrize("seed", [0, 5])
+def test_predicted_images_are_of_the_latents_of_the_runs_seed(tmp_path: Path, seed: int) -> None:
+    """Image i is made of the i-th latent of that seed, in whichever batch it comes."""
+    model = small(seed=seed)
+    data = digits(batch_size=4, num_predict=6)
+    made: Any = bare_trainer(tmp_path).predict(model, datamodule=data)
+    latents = [model.generator.latents(1, stream(seed, "sample", i)) for i in range(6)]
+    for part, own in zip(made, (latents[:4], latents[4:]), strict=True):
+        assert torch.equal(part.images, pixels_of(model.generator, torch.cat(own)))
+    images = torch.cat([part.images for part in made])
+    assert len({image.numpy().tobytes() for image in images}) == 6
+    assert not torch.equal(images, model.sample(6, seed=seed + 1))
 
 
 def predicted(*sizes: int, labelled: bool = False, seed: int = 0) -> list[Predicted]:

@@ -291,3 +291,37 @@ def test_processes_are_fed_different_images(
     pixels = data.images().astype(np.float32) / np.float32(127.5) - 1
     once = sorted(seen[0] + seen[1]) == sorted(image.tobytes() for image in pixels)
     assert once == (sampling == "epoch")
+
+
+def literal(seed: int, rank: int, sampling: str, position: int) -> list[bytes]:
+    """The three images of a position, of the middle one of several processes or another."""
+    index = stream(seed, "batch", position, rank).integers(0, 24, 3)
+    if sampling == "epoch":  # 3 processes take 9 images of a position together
+        epochs = [stream(seed, "epoch", epoch).permutation(24) for epoch in range(3)]
+        first = (3 * position + rank) * 3
+        index = np.concatenate(epochs)[first : first + 3]
+    flips = stream(seed, "flips", position, rank).integers(0, 2, 3)
+    pixels = few().images()[index].astype(np.float32) / np.float32(127.5) - 1
+    mirrored = [x[:, :, ::-1] if flip else x for x, flip in zip(pixels, flips, strict=True)]
+    return [image.tobytes() for image in mirrored]
+
+
+@pytest.mark.parametrize("cache", ["always", "never"])
+@pytest.mark.parametrize("sampling", ["replacement", "epoch"])
+@pytest.mark.parametrize(("seed", "rank"), [(5, 2), (5, 0), (0, 2)])
+def test_images_and_flips_are_of_the_streams_of_the_seed_and_the_process(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    cache: Literal["always", "never"],
+    sampling: Literal["replacement", "epoch"],
+    seed: int,
+    rank: int,
+) -> None:
+    """The seed of the data, whatever the module's; those of others are others."""
+    monkeypatch.setattr(Trainer, "world_size", 3)
+    monkeypatch.setattr(Trainer, "global_rank", rank)
+    data = few(batch_size=3, sampling=sampling, flip=True, seed=seed, device_cache=cache)
+    seen = [[image.tobytes() for image in images] for _, images, _ in train(data, 4, tmp_path)]
+    assert seen == [literal(seed, rank, sampling, position) for position in range(4)]
+    for other in ((0, 0), (5, 1), (6, rank)):
+        assert seen[0] != literal(*other, sampling, 0)

@@ -13,8 +13,11 @@ from gan_lightning.networks import CNNDiscriminator
 from gan_lightning.normalization import (
     Norm,
     Normalization,
+    Upkeep,
     bn,
+    bsn,
     bssn,
+    clip,
     frobenius,
     gamma,
     ln,
@@ -22,15 +25,20 @@ from gan_lightning.normalization import (
     normalize_,
     shared_gamma,
     sn,
+    sn_conv,
+    ssn,
     wn,
 )
 from gan_lightning.normalization.gamma import Gain
+from gan_lightning.normalization.shared import parameter_of
 from tests.networks.made import lively
 from tests.normalization.made import (
     IMAGE,
     SHAPE,
     ids,
 )
+
+KINDS = (nn.Conv2d, nn.Linear)
 
 
 def gains(network: nn.Module) -> list[nn.Parameter]:
@@ -56,6 +64,36 @@ def test_gamma_of_one_is_the_norm_below(over: Normalization, family: type[gamma]
             assert below.bias is not None
             torch.testing.assert_close(layer.weight, 2 * below.weight)
             torch.testing.assert_close(layer.bias, 2 * below.bias)
+
+
+BELOW = [none(), sn(), ssn(0.7), bsn(), bssn(1.3), sn_conv(), wn(), frobenius(), clip(0.02)]
+"""Every norm that a gain can go over."""
+
+
+@pytest.mark.parametrize("over", BELOW, ids=ids)
+@pytest.mark.parametrize("family", [gamma, shared_gamma])
+def test_the_norm_below_is_the_same_after_every_update(
+    over: Normalization, family: type[gamma]
+) -> None:
+    """Bounds, vectors and lengths are of what is trained, and never of gamma times it."""
+    pair = []
+    for norm in (over, family(over)):
+        torch.manual_seed(0)
+        pair.append(normalize_(CNNDiscriminator(SHAPE, width=2), norm, IMAGE).double())
+    below, above = ([m for m in n.modules() if isinstance(m, KINDS)] for n in pair)
+    upkeeps = [Upkeep(network) for network in pair]
+    for size in (1.5, -2.0):
+        for one, two in zip(below, above, strict=True):
+            step = torch.randn_like(parameter_of(one))
+            parameter_of(one).data.add_(step)
+            parameter_of(two).data.add_(step)
+        for gain in dict.fromkeys(gains(pair[1])):
+            gain.data.fill_(size)
+        for upkeep in upkeeps:
+            upkeep.renew_()
+        for one, two in zip(below, above, strict=True):
+            assert torch.equal(parameter_of(one), parameter_of(two))
+            assert torch.equal(two.weight, size * one.weight)
 
 
 def test_gammas_are_per_layer_or_per_network() -> None:

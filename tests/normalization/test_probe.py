@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -11,7 +12,10 @@ from torch import Tensor, nn
 from gan_lightning.networks import ProjectionCNNDiscriminator
 from gan_lightning.normalization import none, normalize_
 from gan_lightning.normalization.probe import probe
+from tests.conftest import same
 from tests.normalization.made import IMAGE, SHAPE, Siamese
+
+KINDS = (nn.Conv2d, nn.Linear, nn.Embedding)
 
 
 def test_layers_know_their_inputs_and_whether_they_are_the_last() -> None:
@@ -26,19 +30,62 @@ def test_layers_know_their_inputs_and_whether_they_are_the_last() -> None:
     assert projection.features[2].input_shapes == ((1, 8, 8),)
 
 
-def test_the_probe_leaves_no_trace() -> None:
-    network = nn.Sequential(nn.Conv2d(3, 2, 3), nn.BatchNorm2d(2), nn.Dropout(), nn.Conv2d(2, 1, 3))
-    network[1].eval()
-    state, random = copy.deepcopy(network.state_dict()), torch.get_rng_state()
-    normalize_(network, none(), IMAGE)
+class Remembers(nn.Module):
+    """Counts its passes in training, and draws in each of them."""
+
+    passes: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("passes", torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x
+        self.passes += 1
+        return x + torch.randn_like(x)
+
+
+KEEPING: dict[str, Callable[[], nn.Module]] = {
+    "batch normalization": lambda: nn.BatchNorm2d(2),
+    "moving averages": lambda: nn.BatchNorm2d(2, affine=False, momentum=None),
+    "instance normalization": lambda: nn.InstanceNorm2d(2, track_running_stats=True),
+    "dropout": lambda: nn.Dropout(0.3),
+    "dropout of channels": lambda: nn.Dropout2d(),
+    "random slopes": lambda: nn.RReLU(),
+    "its own": Remembers,
+    "nested": lambda: nn.Sequential(nn.Sequential(nn.BatchNorm2d(2)), nn.Dropout()),
+}
+"""Layers that are changed by a pass in training, or draw in it."""
+
+
+def with_a_part(part: nn.Module) -> nn.Sequential:
+    """A network that has it, in training, and the last layer frozen."""
+    network = nn.Sequential(nn.Conv2d(3, 2, 3), part, nn.Sequential(nn.Conv2d(2, 1, 3), nn.Tanh()))
+    network[2].eval()
+    return network
+
+
+@pytest.mark.parametrize("part", KEEPING)
+def test_the_probe_leaves_no_trace(part: str) -> None:
+    """To the last bit; and the same pass in training would leave one."""
+    network = with_a_part(KEEPING[part]())
+    x = torch.randn(1, *SHAPE)
+    parameters, buffers = (
+        copy.deepcopy(dict(which())) for which in (network.named_parameters, network.named_buffers)
+    )
+    random, modes = torch.get_rng_state(), [module.training for module in network.modules()]
+    assert set(modes) == {True, False}
+    probe(network, [x], KINDS)
     assert torch.equal(torch.get_rng_state(), random)
-    assert all(torch.equal(v, state[k]) for k, v in network.state_dict().items())
-    assert [network.training, network[1].training] == [True, False]
+    assert same(dict(network.named_parameters()), parameters)
+    assert same(dict(network.named_buffers()), buffers)
+    assert [module.training for module in network.modules()] == modes
     assert all(parameter.grad is None for parameter in network.parameters())
-    assert not network[0]._forward_hooks
-
-
-KINDS = (nn.Conv2d, nn.Linear, nn.Embedding)
+    assert not any(module._forward_hooks for module in network.modules())
+    network(x)
+    drew = not torch.equal(torch.get_rng_state(), random)
+    assert drew or not same(dict(network.named_buffers()), buffers)
 
 
 def outputs(network: nn.Module, *inputs: Tensor) -> list[str]:

@@ -9,22 +9,31 @@ import torch
 from torch import Tensor, nn
 
 from gan_lightning.normalization import (
+    Norm,
     Normalization,
     Projection,
     Upkeep,
+    bn,
+    bsn,
     clip,
+    frobenius,
+    gamma,
     none,
     normalize_,
     power_iterate_,
     refresh_,
+    shared_gamma,
     sn,
+    sn_conv,
     spectral_pairs,
     ssn,
     wn,
     zero_layers,
 )
-from gan_lightning.normalization.shared import shared_weights
+from gan_lightning.normalization.shared import parameter_of, shared_weights
 from tests.normalization.made import discriminator
+
+SMALL = torch.zeros(1, 2, 5, 5)
 
 
 def test_zero_layers_are_named() -> None:
@@ -118,12 +127,55 @@ def test_a_bound_comes_before_the_iteration() -> None:
 
     class Raises(Projection):
         def project_(self, weight: Tensor) -> None:
-            layer.get_parameter("parametrizations.weight.original").data.add_(1.0)
+            weight.data = weight + 1.0
 
     layer = normalize_(nn.Linear(3, 2).double(), ssn(), torch.zeros(1, 3))
     layer.projection = Raises()
+    before = parameter_of(layer).detach().clone()
     Upkeep(layer).renew_()
+    assert torch.equal(parameter_of(layer), before + 1.0)
     forms(layer)
+
+
+def after(*norms: Normalization) -> Norm:
+    """One norm of a layer after the other."""
+
+    def each(layer: nn.Module) -> nn.Module:
+        for norm in norms:
+            layer = norm(layer)
+        return layer
+
+    return each
+
+
+LIMIT = 0.05
+OVER: dict[str, Norm] = {
+    "nothing": clip(LIMIT),
+    "gamma": gamma(clip(LIMIT)),
+    "shared_gamma": shared_gamma(clip(LIMIT)),
+    **{
+        type(norm).__name__: after(clip(LIMIT), norm)
+        for norm in (sn(), bsn(), sn_conv(), wn(), frobenius(), bn())
+    },
+    "what came before": after(ssn(2.0), clip(LIMIT)),
+    "gamma and bsn": after(clip(LIMIT), bsn(), gamma(none())),
+}
+"""Norms with a bound, by what stands over it."""
+
+
+@pytest.mark.parametrize("over", OVER)
+def test_a_bound_is_one_of_what_is_trained_whatever_stands_over_it(over: str) -> None:
+    """After each update every entry is where clamping puts it."""
+    network = normalize_(nn.Sequential(nn.Conv2d(2, 3, 3), nn.Conv2d(3, 2, 1)), OVER[over], SMALL)
+    upkeep = Upkeep(network.double())
+    layers = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d)]
+    for _ in range(2):
+        moved = [parameter_of(changed(layer)).detach().clone() for layer in layers]
+        assert all(weight.abs().max() > 2 * LIMIT for weight in moved)
+        upkeep.renew_()
+        for layer, weight in zip(layers, moved, strict=True):
+            assert torch.equal(parameter_of(layer), weight.clamp(-LIMIT, LIMIT))
+        forms(network)
 
 
 def test_what_is_named_projection_and_is_none_is_left_alone() -> None:
