@@ -11,7 +11,7 @@ from gan_lightning.report.evaluations import At
 from gan_lightning.report.finding import find_runs
 from gan_lightning.report.published import all_published
 from gan_lightning.run_folder import METRICS
-from gan_lightning.studies.sweep_file import read
+from gan_lightning.studies.sweep_file import read_sweep
 
 ROOT = Path(__file__).parents[1]
 RECORDS = ROOT / "docs" / "evidence"
@@ -99,7 +99,7 @@ class Study(NamedTuple):
     @property
     def progress(self) -> str:
         """How many of its runs are recorded."""
-        size = self.trials or read(ROOT / "sweeps" / f"{self.sweep or self.name}.yaml").size
+        size = self.trials or read_sweep(ROOT / "sweeps" / f"{self.sweep or self.name}.yaml").size
         recorded = self.recorded or "None"
         return f"{recorded} of its {size} runs {'is' if self.recorded == 1 else 'are'} recorded."
 

@@ -8,9 +8,9 @@ from gan_lightning.errors import UserError
 from gan_lightning.initialization import Initialization
 from gan_lightning.losses import Objective, wasserstein
 from gan_lightning.normalization import Norm, clip, gamma, none
-from gan_lightning.normalization.outputs import OutputNormalization
+from gan_lightning.normalization.output_norms import OutputNormalization
 from gan_lightning.normalization.spectral import SpectralNormalization
-from gan_lightning.normalization.unit import UnitNormalization
+from gan_lightning.normalization.weight_norms import UnitNormalization
 from gan_lightning.penalties import Penalty, orthonormal
 
 

@@ -48,7 +48,7 @@ def average_(tensors: Sequence[Tensor]) -> None:
 
 
 @contextmanager
-def joined(device: torch.device) -> Iterator[None]:
+def joined_by_torchrun(device: torch.device) -> Iterator[None]:
     """Within, this process works with those that ``torchrun`` started beside it, if it did.
 
     Args:

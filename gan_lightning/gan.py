@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from gan_lightning import clock, validation
 from gan_lightning.augmentation import Augmentation, View
+from gan_lightning.building import NetworkRecipe, build_networks
 from gan_lightning.checkpoints import loading
 from gan_lightning.checkpoints.compatible import require_format, require_same_architecture, stamp
 from gan_lightning.combinations import doubts
-from gan_lightning.competitors import Recipe, competitors
 from gan_lightning.divergence import LossWatch, check_state
 from gan_lightning.draws import Drawing
 from gan_lightning.errors import UserError, from_argument
@@ -153,11 +153,11 @@ class GAN(LightningModule):
         self._optimizer_factories = (generator_optimizer, discriminator_optimizer)
         self._schedule_factories = (generator_schedule, discriminator_schedule)
 
-        self.generator, self.discriminator = competitors(
+        self.generator, self.discriminator = build_networks(
             image_shape,
             num_classes,
-            Recipe(generator, generator_initialization, generator_norm),
-            Recipe(discriminator, initialization, norm),
+            NetworkRecipe(generator, generator_initialization, generator_norm),
+            NetworkRecipe(discriminator, initialization, norm),
             objective,
             self.penalties,
         )
@@ -335,7 +335,7 @@ class GAN(LightningModule):
             UserError: The file is no such checkpoint, names what it may not, or its GAN was made
                 from Python objects that have to be passed again.
         """
-        return loading.load(cls, checkpoint_path, map_location, trust, kwargs)
+        return loading.load_module(cls, checkpoint_path, map_location, trust, kwargs)
 
     # --------------------------------------------------------------------------- using the model
 

@@ -74,7 +74,7 @@ def leave_signals_alone(trainer: Trainer) -> None:
     trainer._signal_connector = _Nobody(trainer)
 
 
-def checkpoint_of(trainer: Trainer) -> dict[str, Any]:
+def dumped_checkpoint(trainer: Trainer) -> dict[str, Any]:
     """What `Trainer.save_checkpoint` would write; every process must ask for it.
 
     That method itself waits for all processes after the first one has written, for ever if it

@@ -18,7 +18,7 @@ from gan_lightning.distributed import (
     average_,
     first_then_others,
     in_group,
-    joined,
+    joined_by_torchrun,
     on_all,
     on_first,
     rank_and_world,
@@ -114,14 +114,14 @@ def test_who_was_started_alone_joins_no_group(
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     if world is not None:
         monkeypatch.setenv("WORLD_SIZE", world)
-    with joined(CPU):
+    with joined_by_torchrun(CPU):
         assert not in_group()
 
 
 @pytest.mark.usefixtures("group_of_one")
 def test_a_group_that_there_is_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with joined(CPU):
+    with joined_by_torchrun(CPU):
         assert in_group()
     assert in_group()
 
@@ -136,7 +136,7 @@ def test_who_was_started_beside_others_joins_them_for_as_long(tmp_path: Path) ->
         os.environ.update(address, RANK=str(rank), WORLD_SIZE="2")
         seen: list[Any] = [in_group()]
         try:
-            with joined(CPU):
+            with joined_by_torchrun(CPU):
                 seen += [in_group(), rank_and_world(), on_first(lambda: rank)]
                 raise ZeroDivisionError
         except ZeroDivisionError:

@@ -13,8 +13,8 @@ from torch.utils.data import DataLoader
 
 from gan_lightning.lightning_private import (
     Command,
-    checkpoint_of,
     count_step,
+    dumped_checkpoint,
     leave_signals_alone,
     step_index,
     steps_ready,
@@ -91,7 +91,7 @@ def test_a_checkpoint_is_what_the_trainer_itself_would_write(tmp_path: Path) -> 
     trainer = trained(tmp_path, Counting())
     trainer.save_checkpoint(tmp_path / "theirs.ckpt")
     theirs = torch.load(tmp_path / "theirs.ckpt", weights_only=True)
-    ours = checkpoint_of(trainer)
+    ours = dumped_checkpoint(trainer)
     assert ours["global_step"] == 4
     assert ours["optimizer_states"]
     assert same(ours, theirs)

@@ -14,7 +14,7 @@ from benchmarks.reproduction import page, record, verdict
 from gan_lightning.report.comparison import Comparison
 from gan_lightning.report.published import all_published
 from gan_lightning.report.statistics import written
-from gan_lightning.studies.sweep_file import read
+from gan_lightning.studies.sweep_file import read_sweep
 from tests.report.made import made
 
 DIGITS = STUDIES[0]
@@ -101,7 +101,7 @@ def test_finished_runs_alone_are_recorded_without_weights_and_paths(
 
 
 def test_the_scales_are_those_that_the_pilot_chose() -> None:
-    sweep = read(ROOT / "sweeps" / "cifar10_evidence.yaml")
+    sweep = read_sweep(ROOT / "sweeps" / "cifar10_evidence.yaml")
     norms = {str(values["model.norm"]) for values in sweep.grid()}
     ssn = f"{{class_path: ssn, init_args: {{scale: {chosen('ssn')}}}}}"
     assert chosen("bssn") == "1", "bssn is no longer bsn"

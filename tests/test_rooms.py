@@ -68,7 +68,7 @@ ALLOWED: dict[str, set[str]] = {
         "players",
         "step",
     },
-    "competitors": {
+    "building": {
         "combinations",
         "images",
         "initialization",
@@ -82,7 +82,7 @@ ALLOWED: dict[str, set[str]] = {
         "augmentation",
         "checkpoints",
         "combinations",
-        "competitors",
+        "building",
         "divergence",
         "draws",
         "images",

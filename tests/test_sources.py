@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 
 import pytest
 
@@ -86,6 +87,34 @@ def test_every_exception_from_the_rules_says_why() -> None:
                 unsaid.append(f"{path.relative_to(ROOT)}: {line.strip()}")
             above = line
     assert not unsaid
+
+
+TWICE = {
+    "digits": "the dataset and its extractor: both are what a user types",
+    "main": "where a program begins",
+    "Parser": "the command line's, and the one of commands that start without torch",
+    "run_command": "likewise",
+    "prepare": "the command, and what it calls",
+    "initialize_": "of any network, and of ResNets as the papers do",
+}
+"""Public names that two modules give, and why."""
+
+
+def public_names(source: str) -> set[str]:
+    """The functions and classes that a module gives to others."""
+    made = (n for n in ast.parse(source).body if isinstance(n, ast.ClassDef | ast.FunctionDef))
+    return {n.name for n in made if not n.name.startswith("_")}
+
+
+def test_a_name_is_of_one_thing() -> None:
+    """Whoever reads it, or looks for it, need not ask which of two is meant."""
+    counts = Counter(n for p in PACKAGE.rglob("*.py") for n in public_names(p.read_text()))
+    assert {name for name, count in counts.items() if count > 1} == set(TWICE)
+
+
+def test_public_names_are_those_at_the_top() -> None:
+    source = "import a\nX = 1\nclass B:\n    def c(self): ...\ndef d(): ...\ndef _e(): ..."
+    assert public_names(source) == {"B", "d"}
 
 
 FROM_CLI = "from lightning.pytorch.cli import LightningCLI\nclass A(LightningCLI):\n    "

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lightning.pytorch import Trainer
 
-from gan_lightning.callbacks.checkpoints import save
+from gan_lightning.callbacks.checkpoints import save_checkpoint
 from gan_lightning.distributed import on_first
 from gan_lightning.files import told, write_whole
 from gan_lightning.run_folder import BEST, BEST_NOTE, checkpoint_folder
@@ -47,7 +47,7 @@ class BestCheckpoint:
         name, self._improved = self._improved, None
         if name is None:
             return
-        save(trainer, checkpoint_folder(trainer.default_root_dir) / BEST)
+        save_checkpoint(trainer, checkpoint_folder(trainer.default_root_dir) / BEST)
         note = {"step": trainer.global_step, "name": name, "score": self._lowest}
 
         def write() -> None:

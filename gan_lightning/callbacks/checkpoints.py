@@ -12,7 +12,7 @@ from gan_lightning.callbacks.intervals import crossed, ends, validates
 from gan_lightning.callbacks.trainer_state import is_trial
 from gan_lightning.distributed import on_first
 from gan_lightning.errors import UserError
-from gan_lightning.lightning_private import checkpoint_of
+from gan_lightning.lightning_private import dumped_checkpoint
 from gan_lightning.run_folder import (
     ADVICE,
     LAST,
@@ -82,10 +82,10 @@ class Checkpoints(Checkpoint):
         if before == self._seen or is_trial(trainer):
             return
         if crossed(before, self._seen, self.keep_every_n_steps):
-            save(trainer, kept_checkpoint(trainer.default_root_dir, self._seen))
+            save_checkpoint(trainer, kept_checkpoint(trainer.default_root_dir, self._seen))
         if stopping or crossed(before, self._seen, self.every_n_steps):
             path = checkpoint_folder(trainer.default_root_dir) / LAST
-            save(trainer, path)
+            save_checkpoint(trainer, path)
             self.last_model_path = str(path)
 
 
@@ -97,13 +97,13 @@ def _drop_later(trainer: Trainer) -> None:
         logger.go_on_from(trainer.global_step)
 
 
-def save(trainer: Trainer, path: Path) -> None:
+def save_checkpoint(trainer: Trainer, path: Path) -> None:
     """Saves everything that it takes to go on, after what was logged so far; in every process.
 
     Raises:
         UserError: In every process, if the first could not write.
     """
-    checkpoint = checkpoint_of(trainer)
+    checkpoint = dumped_checkpoint(trainer)
 
     def write() -> None:
         for logger in own_logs(trainer):

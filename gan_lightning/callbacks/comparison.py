@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Row:
+class ScoredRow:
     """Whose scores they are, and what they are."""
 
     title: str
@@ -44,7 +44,7 @@ def held_out(data: ImageData, judge: Judge) -> ArrayImages | None:
     return ArrayImages(images, index) if len(index) >= 2 else None
 
 
-def table(rows: list[Row], protocol: str, extractor: str) -> str:
+def table(rows: list[ScoredRow], protocol: str, extractor: str) -> str:
     """The rows' scores below each other.
 
     Args:

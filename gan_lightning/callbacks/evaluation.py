@@ -10,7 +10,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 from gan_lightning.callbacks.best import BestCheckpoint
-from gan_lightning.callbacks.comparison import Row, held_out, table
+from gan_lightning.callbacks.comparison import ScoredRow, held_out, table
 from gan_lightning.callbacks.ema import GeneratorAverage
 from gan_lightning.callbacks.trainer_state import image_data, is_trial, is_unscored
 from gan_lightning.distributed import on_first
@@ -95,7 +95,7 @@ class Evaluation(Callback):
             reference,
         )
         self._statistics: RealStatistics | None = None
-        self._last: tuple[int, list[Row]] = (-1, [])
+        self._last: tuple[int, list[ScoredRow]] = (-1, [])
         self._loaded_step: int | None = None
         self._best = BestCheckpoint()
 
@@ -180,7 +180,7 @@ class Evaluation(Callback):
             name = self._fid_name(averaged=len(rows) > 1)
             self._best.offer(name, scores[name])
 
-    def _score_generators(self, trainer: Trainer, module: GAN) -> list[Row]:
+    def _score_generators(self, trainer: Trainer, module: GAN) -> list[ScoredRow]:
         """The generator, and its average if there is one."""
         real = self._real_statistics(trainer, module)
         kinds: list[tuple[str, str, dict[str, Tensor] | None]] = [("", "generator", None)]
@@ -197,20 +197,20 @@ class Evaluation(Callback):
                 prefix,
                 _origin(module, weights or {}),
             )
-            rows.append(Row(title, result))
+            rows.append(ScoredRow(title, result))
         return rows
 
-    def _score_references(self, trainer: Trainer, module: GAN) -> list[Row]:
+    def _score_references(self, trainer: Trainer, module: GAN) -> list[ScoredRow]:
         """Real images that were not compared with, and noise."""
         real = self._real_statistics(trainer, module)
         rows = []
         if (rest := held_out(image_data(trainer, PURPOSE), self.judge)) is not None:
             few = self.judge.with_images(min(len(rest), self.judge.wanted.count))
             result = few.score(rest, real, module.device, _bar(trainer, "real images"))
-            rows.append(Row("other real images", result))
+            rows.append(ScoredRow("other real images", result))
         noise = NoiseImages(module.image_shape, self.judge.to_generate)
         result = self.judge.score(noise, real, module.device, _bar(trainer, "noise"))
-        return [*rows, Row("noise", result)]
+        return [*rows, ScoredRow("noise", result)]
 
     def _real_statistics(self, trainer: Trainer, module: GAN) -> RealStatistics:
         if self._statistics is None:
@@ -238,7 +238,7 @@ class Evaluation(Callback):
         """The name of the FID that decides which checkpoint is the best."""
         return ("ema_" if averaged else "") + self.judge.fid_name
 
-    def _print(self, trainer: Trainer, rows: list[Row]) -> None:
+    def _print(self, trainer: Trainer, rows: list[ScoredRow]) -> None:
         if trainer.is_global_zero:
             print(table(rows, self.judge.protocol.name, self.judge.extractor.name))
 
@@ -264,7 +264,7 @@ def _origin(module: GAN, weights: dict[str, Tensor]) -> dict[str, Fact]:
     return {"generator_fingerprint": state, "seed": module.seed}
 
 
-def _record(trainer: Trainer, step: int, rows: list[Row]) -> None:
+def _record(trainer: Trainer, step: int, rows: list[ScoredRow]) -> None:
     """Adds the results to ``scores.jsonl``."""
     for row in rows:
         ScoresLog(trainer.default_root_dir).add(step, row.result.to_dict())

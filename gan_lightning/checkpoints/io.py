@@ -54,10 +54,10 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         Raises:
             UserError: The file is damaged, or no checkpoint of this project.
         """
-        return load(path)
+        return read_checkpoint(path)
 
 
-def load(path: str | Path) -> dict[str, Any]:
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """Reads a checkpoint into the host's memory; nothing but tensors and plain values is built.
 
     Raises:

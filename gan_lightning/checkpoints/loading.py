@@ -91,7 +91,7 @@ def _spec(made: Any, arguments: dict[str, Any]) -> dict[str, Any] | None:  # noq
     return {"class_path": path, **({"init_args": arguments} if arguments else {})}
 
 
-def load(
+def load_module(
     made: type[M],
     path: str | Path,
     map_location: Any,  # noqa: ANN401  (whatever torch.load takes)

@@ -87,7 +87,7 @@ class RunRecord(SaveConfigCallback):
             )
         saved = checkpoint.get(STAMP, {}).get("options")
         if saved is not None:
-            self._changed = resume.changes(saved, resume.that_matter(self._options))
+            self._changed = resume.changes(saved, resume.weight_options(self._options))
             resume.require_allowed(self._changed)
         here = rounding(trainer.strategy.root_device)
         self._elsewhere = resume.changes(checkpoint.get(STAMP, {}).get("rounding") or here, here)
@@ -98,7 +98,7 @@ class RunRecord(SaveConfigCallback):
         for name, optimizer in zip(("generator", "discriminator"), trainer.optimizers, strict=True):
             resume.set_optimizer_options(name, optimizer, self._changed)
         if self._changed or self._elsewhere:
-            rank_zero_info(resume.in_words({**self._changed, **self._elsewhere}))
+            rank_zero_info(resume.changes_in_words({**self._changed, **self._elsewhere}))
 
     def on_train_batch_start(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
         """Writes, once: everything was accepted, and the first iteration is about to be made."""
@@ -162,7 +162,7 @@ class RunRecord(SaveConfigCallback):
     ) -> None:
         """Lets the checkpoint carry the options and the machine that its weights depend on."""
         stamp = checkpoint.setdefault(STAMP, {})
-        stamp["options"] = resume.that_matter(self._options)
+        stamp["options"] = resume.weight_options(self._options)
         stamp["rounding"] = rounding(trainer.strategy.root_device)
 
 

@@ -61,7 +61,7 @@ def flat(options: Mapping[str, Any], prefix: str = "") -> Options:
     return found
 
 
-def that_matter(options: Options) -> Options:
+def weight_options(options: Options) -> Options:
     """The options that the trained weights depend on."""
     return {key: value for key, value in options.items() if not _is(key, HARMLESS)}
 
@@ -89,7 +89,7 @@ def require_allowed(changed: Mapping[str, tuple[Any, Any]]) -> None:
             )
 
 
-def in_words(changed: Mapping[str, tuple[Any, Any]]) -> str:
+def changes_in_words(changed: Mapping[str, tuple[Any, Any]]) -> str:
     """One sentence for the terminal."""
     pairs = ", ".join(f"{key} {before} -> {now}" for key, (before, now) in changed.items())
     return f"changed on resume: {pairs}; the run is no longer bit-exact"

@@ -17,7 +17,7 @@ from gan_lightning.studies import queue
 from gan_lightning.studies.commands import words
 from gan_lightning.studies.machine import visible_gpus
 from gan_lightning.studies.parameters import Choice, Parameter
-from gan_lightning.studies.sweep_file import Sweep, Values, read
+from gan_lightning.studies.sweep_file import Sweep, Values, read_sweep
 from gan_lightning.studies.workers import Workers
 
 
@@ -47,7 +47,7 @@ def sweep(
         dry_run: Print every command and start none.
         args: Options of every run, also typed behind ``--``: ``gan sweep FILE -- --data.root X``.
     """
-    study = read(file)
+    study = read_sweep(file)
     _check_number("workers", workers)
     _check_number("max_trials", max_trials)
     trials = _number_of_runs(study, max_trials)

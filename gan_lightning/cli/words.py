@@ -42,13 +42,13 @@ def options(arguments: Sequence[str]) -> list[Option]:
     return groups
 
 
-def name_of(option: Option) -> str:
+def option_name(option: Option) -> str:
     """The name of an option without its dashes: ``model.norm``, or ``x+`` for one that appends."""
     name = option[0].partition("=")[0]
     return "config" if name == "-c" else name.removeprefix("--")
 
 
-def values_of(option: Option) -> list[str]:
+def given_values(option: Option) -> list[str]:
     """What is given to an option."""
     _, equals, value = option[0].partition("=")
     return [value] if equals else option[1:]
@@ -67,11 +67,11 @@ def class_first(arguments: Sequence[str]) -> list[str]:
     groups = [_joined(group) for group in options(arguments)]
     ordered: list[Option] = []
     for group in groups:
-        name = name_of(group)
+        name = option_name(group)
         ahead = _first_argument_of(name, ordered)
-        appends = any(name_of(other) == f"{name}+" for other in groups)
+        appends = any(option_name(other) == f"{name}+" for other in groups)
         ordered.insert(len(ordered) if ahead is None or appends else ahead, group)
-    ordered.sort(key=lambda group: name_of(group) != "config")
+    ordered.sort(key=lambda group: option_name(group) != "config")
     return [word for group in ordered for word in group]
 
 
@@ -96,7 +96,7 @@ def _joined(option: Option) -> Option:
 
 def _first_argument_of(name: str, groups: list[Option]) -> int | None:
     """Where the first argument of the class that an option chooses stands, such as its scale."""
-    inside = (k for k, group in enumerate(groups) if name_of(group).startswith(f"{name}."))
+    inside = (k for k, group in enumerate(groups) if option_name(group).startswith(f"{name}."))
     return next(inside, None)
 
 
@@ -108,26 +108,26 @@ def trusted(arguments: Sequence[str]) -> tuple[str, ...]:
     """
     packages: list[str] = []
     for group in options(arguments):
-        if name_of(group) == "trust":
-            if not values_of(group):
+        if option_name(group) == "trust":
+            if not given_values(group):
                 raise UserError(f"{TRUST} needs the name of a package")
-            packages += values_of(group)
-        elif name_of(group).rsplit(".", 1)[-1] not in PLACES:
-            for value in values_of(group):
+            packages += given_values(group)
+        elif option_name(group).rsplit(".", 1)[-1] not in PLACES:
+            for value in given_values(group):
                 packages += [path.split(".")[0] for path in _import_paths(value)]
     return tuple(dict.fromkeys(packages))
 
 
 def untrusting(arguments: Sequence[str]) -> list[str]:
     """The arguments without ``--trust``, which is no option that a config could hold."""
-    kept = (group for group in options(arguments) if name_of(group) != "trust")
+    kept = (group for group in options(arguments) if option_name(group) != "trust")
     return [word for group in kept for word in group]
 
 
 def refuse_other_seeds(arguments: Sequence[str]) -> None:
     """Raises `UserError` for the seed of a part: there is one of the whole run, in its range."""
     for group in options(arguments):
-        name = name_of(group)
+        name = option_name(group)
         if name in ("data.seed", "data.init_args.seed", "model.seed"):
             raise UserError(f"--{name} is not an option of its own: set --seed_everything")
 
@@ -139,10 +139,10 @@ def refuse_empty(arguments: Sequence[str]) -> None:
     take may be empty, such as a prefix. ``--name=--`` is refused as well: parsers drop the ``--``.
     """
     for group in options(arguments):
-        name = name_of(group)
+        name = option_name(group)
         if group[0].partition("=")[2] == "--":
             raise UserError(f"--{name} is --, which is no value: give another, or leave it out")
-        own = values_of(group) or [group[0]]
+        own = given_values(group) or [group[0]]
         if "" in (*own, *group[1:]) and not may_be_empty(name):
             what = f"--{name}" if group[0].startswith("-") and "" in own else "an argument"
             raise UserError(f"{what} is empty: give a value, or leave it out{SHELL}")

@@ -17,7 +17,7 @@ from gan_lightning.data.loading import (
     leave_signals_to_the_trainer,
 )
 from gan_lightning.data.prepared import Prepared
-from gan_lightning.data.sampling import Draw, Epochs, Replacement, Subset, members
+from gan_lightning.data.sampling import Epochs, IndexSampler, Replacement, Subset, members
 from gan_lightning.errors import UserError
 from gan_lightning.lightning_private import steps_ready
 
@@ -74,10 +74,10 @@ def _picker(data: ImageData, trainer: Trainer) -> Picker:
     return Picker(_draw(data, trainer, size), size, data.seed, trainer.global_rank, data.flip)
 
 
-def _draw(data: ImageData, trainer: Trainer, size: int) -> Draw:
+def _draw(data: ImageData, trainer: Trainer, size: int) -> IndexSampler:
     every, rank = len(data.opened("train").images), trainer.global_rank
     count = data.limit or every
-    draw: Draw = Replacement(count, size, data.seed, rank)
+    draw: IndexSampler = Replacement(count, size, data.seed, rank)
     if data.sampling == "epoch":
         draw = Epochs(count, size, data.seed, rank, trainer.world_size)
     if data.limit is None:

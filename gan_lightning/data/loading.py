@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from gan_lightning.clock import training_step
 from gan_lightning.data.prepared import Prepared
-from gan_lightning.data.sampling import Draw, flips
+from gan_lightning.data.sampling import IndexSampler, flips
 from gan_lightning.runs.signals import STOPPING
 
 T = TypeVar("T")
@@ -76,7 +76,7 @@ class Picker:
         flip: Whether to mirror half of the images.
     """
 
-    draw: Draw
+    draw: IndexSampler
     size: int
     seed: int
     rank: int

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gan_lightning.streams import stream
 
 
-class Draw(Protocol):
+class IndexSampler(Protocol):
     """Answers which images one position trains on."""
 
     def __call__(self, position: int) -> NDArray[np.int64]:
@@ -83,7 +83,7 @@ class Subset:
         members: The indices of those images, int64.
     """
 
-    draw: Draw
+    draw: IndexSampler
     members: NDArray[np.int64]
 
     def __call__(self, position: int) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from gan_lightning.checkpoints.finding import checkpoint_of
 from gan_lightning.errors import UserError
 from gan_lightning.export.agreement import require_agreement
-from gan_lightning.export.folding import described, folded
+from gan_lightning.export.folding import described, folded_copy
 from gan_lightning.export.programs import Program, as_onnx, as_pt2, require_onnx
 from gan_lightning.export.tensors import as_safetensors, read_generator
 from gan_lightning.files import told, writable, write_whole
@@ -51,7 +51,7 @@ def export(
     checkpoint = checkpoint_of(ckpt, run)
     gan = GAN.load_from_checkpoint(checkpoint, map_location="cpu")
     trained = gan.used_generator(ema)
-    content, program = _written(path, gan, folded(trained))
+    content, program = _written(path, gan, folded_copy(trained))
     difference = require_agreement(trained, program, out)
     with told(path):
         write_whole(path, content)

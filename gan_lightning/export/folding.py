@@ -14,7 +14,7 @@ from gan_lightning.networks import Generator
 from gan_lightning.normalization.base import Projection
 
 
-def folded(generator: Generator) -> Generator:
+def folded_copy(generator: Generator) -> Generator:
     """A copy that computes the same images from weights that are normalized already.
 
     Parametrizations (spectral norms, gains) are replaced by what they make of the weights; what

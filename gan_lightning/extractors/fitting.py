@@ -29,7 +29,7 @@ _HIGHEST = torch.finfo(torch.float32).max
 
 
 @dataclass(frozen=True)
-class Recipe:
+class FittingRecipe:
     """All that the weights depend on beside the images and the network.
 
     Attributes:
@@ -65,7 +65,7 @@ def fit(
     images: NDArray[np.uint8],
     labels: NDArray[np.int64],
     rows: NDArray[np.int64],
-    recipe: Recipe,
+    recipe: FittingRecipe,
     identity: Mapping[str, Any],
     part: Path,
 ) -> None:

@@ -172,17 +172,17 @@ def _name(logits: Logits, resize: Resize) -> str:
     return "clean" if logits == "first1000" else f"clean_{kinds[logits]}"
 
 
-def default_path() -> Path:
+def default_weights() -> Path:
     """Where the weights lie unless the user says otherwise."""
     return files.default_path(URL)
 
 
 def _remedy() -> str:
     return (
-        f"Fetch {URL} on a machine with a network and put it to {default_path()}, or name the file "
-        "by `weights`. Without it: another extractor, which is digits (for the bundled digits) or "
-        "classifier with weights that `gan extractor` made from your own labelled images; or, in "
-        "`gan fit`, no scores: `trainer.limit_val_batches` 0"
+        f"Fetch {URL} on a machine with a network and put it to {default_weights()}, or name the "
+        "file by `weights`. Without it: another extractor, which is digits (for the bundled "
+        "digits) or classifier with weights that `gan extractor` made from your own labelled "
+        "images; or, in `gan fit`, no scores: `trainer.limit_val_batches` 0"
     )
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gan_lightning.errors import UserError
 from gan_lightning.extractors.classifier import ResidualClassifier, is_name, save_classifier
 from gan_lightning.extractors.devices import default_device
-from gan_lightning.extractors.fitting import Recipe, fit
+from gan_lightning.extractors.fitting import FittingRecipe, fit
 from gan_lightning.files import writable
 from gan_lightning.streams import require_seed, stream
 
@@ -88,7 +88,7 @@ def train_extractor(
     label = name or f"{data.name}_classifier"
     _require_possible(label, out, held_out, min(steps, batch_size, width))
     reach = data.image_shape[2] // 8 if shift is None else shift
-    recipe = Recipe(steps, batch_size, lr, smoothing, reach, flip, seed)
+    recipe = FittingRecipe(steps, batch_size, lr, smoothing, reach, flip, seed)
     recipe.require_possible()
     require_seed(seed)
     if reach >= (side := min(data.image_shape[1:])):

@@ -19,11 +19,11 @@ from gan_lightning.normalization.base import (
 from gan_lightning.normalization.clip import clip
 from gan_lightning.normalization.gamma import gamma, shared_gamma
 from gan_lightning.normalization.operators import rows_in, rows_out
-from gan_lightning.normalization.outputs import bn, ln
+from gan_lightning.normalization.output_norms import bn, ln
 from gan_lightning.normalization.power_iteration import SpectralNorm, spectral_pairs
 from gan_lightning.normalization.spectral import bsn, bssn, sn, sn_conv, ssn
-from gan_lightning.normalization.unit import frobenius, wn
 from gan_lightning.normalization.upkeep import Upkeep, power_iterate_, refresh_, zero_layers
+from gan_lightning.normalization.weight_norms import frobenius, wn
 
 __all__ = [
     "LAYERS",

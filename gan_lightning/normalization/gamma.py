@@ -7,7 +7,7 @@ from torch.nn.utils import parametrize
 
 from gan_lightning.errors import UserError
 from gan_lightning.normalization.base import LAYERS, Norm, Normalization
-from gan_lightning.normalization.outputs import OutputNormalization
+from gan_lightning.normalization.output_norms import OutputNormalization
 from gan_lightning.normalization.spectral import sn
 
 

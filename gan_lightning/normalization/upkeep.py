@@ -7,7 +7,7 @@ from torch import nn
 from gan_lightning.normalization.base import Projection
 from gan_lightning.normalization.power_iteration import PowerIteration, spectral_pairs
 from gan_lightning.normalization.shared import parameter_of, shared_weights
-from gan_lightning.normalization.unit import Units, unit_pairs
+from gan_lightning.normalization.weight_norms import Units, unit_pairs
 
 
 class Upkeep:

@@ -99,7 +99,7 @@ class Comparison:
         ]
 
 
-def best_of(lines: Sequence[Line], score: str) -> float | None:
+def best_value(lines: Sequence[Line], score: str) -> float | None:
     """The best mean of a score, where there are several and one of them can be the best."""
     means = [line.found[score].mean for line in lines if score in line.found]
     if not better(score) or len(means) < 2:
@@ -111,7 +111,7 @@ def _values(collection: Collection, option: str) -> set[str | None]:
     return {collection.value(outcome, option) for outcome in collection.outcomes}
 
 
-def short_names(options: Sequence[str]) -> list[str]:
+def option_labels(options: Sequence[str]) -> list[str]:
     """The options without ``model.`` and the like, where they are told apart without it.
 
     >>> short_names(["model.norm", "model.norm.scale", "model.n_dis"])

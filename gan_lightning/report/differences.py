@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from gan_lightning.errors import UserError
-from gan_lightning.report.groups import Collection, Group, Key, Outcome, Section
+from gan_lightning.report.groups import Collection, ComparedRun, Group, Key, Section
 from gan_lightning.report.statistics import Summary, paired, summaries
 
 
@@ -33,7 +33,7 @@ class Against(NamedTuple):
         )
 
 
-class Row(NamedTuple):
+class GroupDifference(NamedTuple):
     """What a group has over its partner.
 
     Attributes:
@@ -80,7 +80,7 @@ def difference_rows(
     against: Against | None,
     scores: Sequence[str],
     collection: Collection,
-) -> list[Row]:
+) -> list[GroupDifference]:
     """The differences of each group to its partner; none of a group without exactly one.
 
     Runs are paired that have the same seed, and the same options but for those that make groups.
@@ -106,8 +106,8 @@ def _row(
     ours: Group,
     theirs: Group,
     scores: Sequence[str],
-    identity: Callable[[Outcome], Hashable],
-) -> Row:
+    identity: Callable[[ComparedRun], Hashable],
+) -> GroupDifference:
     samples = {
         score: paired(
             *(group.by_identity(section.measure, score, identity) for group in (ours, theirs))
@@ -116,4 +116,4 @@ def _row(
     }
     samples = {score: values for score, values in samples.items() if values}
     found = dict(zip(samples, summaries(list(samples.values())), strict=True))
-    return Row(ours, max(map(len, samples.values()), default=0), found)
+    return GroupDifference(ours, max(map(len, samples.values()), default=0), found)

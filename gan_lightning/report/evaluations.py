@@ -21,7 +21,7 @@ NOT_MEASURE = {
 """Facts of an evaluation that do not keep it from being compared with others."""
 
 
-class Evaluation(NamedTuple):
+class ScoredStep(NamedTuple):
     """Scores after an iteration, and what they were measured with."""
 
     step: int
@@ -37,7 +37,7 @@ class Evaluation(NamedTuple):
 _STEP = re.compile(rb'\{"step": (\d+),')  # how the lines of a run begin
 
 
-def of_file(path: Path, only: int | None = None) -> Iterator[Evaluation | None]:
+def of_file(path: Path, only: int | None = None) -> Iterator[ScoredStep | None]:
     """The evaluations of a ``scores.jsonl`` one at a time; ``None`` for a line that is none.
 
     Args:
@@ -56,7 +56,7 @@ def of_file(path: Path, only: int | None = None) -> Iterator[Evaluation | None]:
         yield None
 
 
-def of_facts(facts: Mapping[str, object]) -> Evaluation | None:
+def of_facts(facts: Mapping[str, object]) -> ScoredStep | None:
     """One evaluation: scores come before their protocol, are no integers, and have a name.
 
     >>> of_facts({"step": 5, "fid": 2.5, "fid_real": 100, "protocol": "paper", "seed": 0})
@@ -74,10 +74,10 @@ def of_facts(facts: Mapping[str, object]) -> Evaluation | None:
             scores[name] = value
         else:
             measure[name] = str(value)
-    return Evaluation(step, scores, tuple(sorted(measure.items()))) if scores else None
+    return ScoredStep(step, scores, tuple(sorted(measure.items()))) if scores else None
 
 
-def _of_line(line: bytes) -> Evaluation | None:
+def _of_line(line: bytes) -> ScoredStep | None:
     try:
         facts = json.loads(line)
     except ValueError:  # torn, or not UTF-8
@@ -128,7 +128,7 @@ class At(NamedTuple):
         }[self.kind]
 
 
-def choose(evaluations: Iterable[Evaluation | None], at: At, end: int) -> dict[Measure, Evaluation]:
+def choose(evaluations: Iterable[ScoredStep | None], at: At, end: int) -> dict[Measure, ScoredStep]:
     """The evaluation that stands for a run, for each measure that it was taken by.
 
     One evaluation of a measure is kept at any time, however many there are.
@@ -139,8 +139,8 @@ def choose(evaluations: Iterable[Evaluation | None], at: At, end: int) -> dict[M
         end: The run's last iteration.
     """
     wanted = at.iteration(end)
-    kept: dict[Measure, Evaluation] = {}
-    for found in joined(evaluations):
+    kept: dict[Measure, ScoredStep] = {}
+    for found in joined_lines(evaluations):
         if wanted is not None and found.step != wanted:
             continue
         before = kept.get(found.measure, found)
@@ -151,9 +151,9 @@ def choose(evaluations: Iterable[Evaluation | None], at: At, end: int) -> dict[M
     return kept
 
 
-def joined(evaluations: Iterable[Evaluation | None]) -> Iterator[Evaluation]:
+def joined_lines(evaluations: Iterable[ScoredStep | None]) -> Iterator[ScoredStep]:
     """Makes one evaluation of the lines of a generator and of its moving average."""
-    last: Evaluation | None = None
+    last: ScoredStep | None = None
     for found in evaluations:
         if found is None:
             continue
@@ -167,7 +167,7 @@ def joined(evaluations: Iterable[Evaluation | None]) -> Iterator[Evaluation]:
         yield last
 
 
-def fid_of(evaluation: Evaluation) -> float:
+def fid_of(evaluation: ScoredStep) -> float:
     """The FID by which a run chooses its best checkpoint: of the moving average if there is one."""
     names = [name for name in evaluation.scores if name.endswith("fid")]
     names.sort(key=lambda name: (not name.startswith("ema_"), len(name)))

@@ -14,7 +14,7 @@ from gan_lightning.report.study import Study
 MEANS = "Lines are means over seeds, bands one standard error; dotted lines are unfinished runs."
 
 
-class Row(NamedTuple):
+class FigureKind(NamedTuple):
     """A drawing.
 
     Attributes:
@@ -41,14 +41,14 @@ def _sngan(*numbers: int) -> tuple[str, ...]:
 
 
 FIGURES = (
-    Row(
+    FigureKind(
         "scores",
         (*_bssn(9, 10, 19, *range(27, 36), *range(41, 51), *range(56, 61), 65, 66), *_sngan(5, 15)),
         "Scores over training",
         MEANS,
         settings.scores_over_training,
     ),
-    Row(
+    FigureKind(
         "scale",
         _bssn(4, 6, 8),
         "Scores against the scale",
@@ -56,35 +56,35 @@ FIGURES = (
         "Fig. 8 takes each run's best score (at: best).",
         settings.scores_against_scale,
     ),
-    Row(
+    FigureKind(
         "settings",
         (*_bssn(24, 25, 26, 40, 55), *_sngan(1, 2)),
         "Scores over settings",
         "Means and one standard error over seeds.",
         settings.bars_over_settings,
     ),
-    Row(
+    FigureKind(
         "n-dis",
         _sngan(11),
         "Scores against the discriminator's updates per iteration",
         "Means and one standard error over seeds.",
         settings.scores_against_n_dis,
     ),
-    Row(
+    FigureKind(
         "width",
         _sngan(4),
         "Scores against the width of the discriminator's last layer",
         "Means and one standard error over seeds.",
         settings.scores_against_width,
     ),
-    Row(
+    FigureKind(
         "gradients",
         _bssn(2, 5, 11, 12, 13, 18),
         "Gradient norms of the discriminator's weights",
         f"{MEANS} Zeros lie on the lower edge.",
-        layers.gradient_norms,
+        layers.gradient_norm_panels,
     ),
-    Row(
+    FigureKind(
         "rescaling",
         _bssn(3, 14, 15),
         "Gradient norms of rescaled layers against their spectral norms",
@@ -92,43 +92,43 @@ FIGURES = (
         "the same function (Proposition 2).",
         layers.rescaled,
     ),
-    Row(
+    FigureKind(
         "variances",
         _bssn(7, 16, 17, 22),
         "Variances of the weights that the discriminator uses",
         f"{MEANS} Dashed: the bounds of Theorem 2 (sn) and Theorem 3 (bsn) times scale squared.",
-        layers.variances,
+        layers.variance_panels,
     ),
-    Row(
+    FigureKind(
         "variance-product",
         _bssn(23),
         "Best score against the variances at that time",
         "A point per run.",
         settings.scores_against_variances,
     ),
-    Row(
+    FigureKind(
         "norm-ratios",
         _bssn(20, 21),
         "Norm of the convolution by that of the reshaped weight",
         f"{MEANS} Dashed: 1 and Tsuzuku et al.'s alpha.",
         layers.norm_ratios,
     ),
-    Row(
+    FigureKind(
         "spectra",
         _sngan(3),
         "Singular values of the discriminator's layers",
         "Squared singular values of the reshaped weights at the last look at one run of each "
         "group, divided by the largest.",
-        layers.spectra,
+        layers.spectra_panels,
     ),
-    Row(
+    FigureKind(
         "spectral-norms",
         _sngan(9),
         "Spectral norms of the discriminator's layers",
         MEANS,
         layers.spectral_norms,
     ),
-    Row(
+    FigureKind(
         "outputs",
         _sngan(17),
         "Outputs of the discriminator on real, generated and held-out images",
@@ -136,14 +136,14 @@ FIGURES = (
         "heart.",
         layers.outputs,
     ),
-    Row(
+    FigureKind(
         "input-gradients",
         (),
         "Gradient of the discriminator by its input",
         MEANS,
-        layers.input_gradients,
+        layers.input_gradient_panels,
     ),
-    Row(
+    FigureKind(
         "time",
         _sngan(10),
         "Time of training",
@@ -151,7 +151,7 @@ FIGURES = (
         "and most of the runs. Times of different machines do not compare.",
         settings.times,
     ),
-    Row("losses", (), "Losses", MEANS, settings.losses),
+    FigureKind("losses", (), "Losses", MEANS, settings.losses),
 )
 
 SAMPLES = ("samples", *_bssn(*range(36, 40), *range(51, 55), *range(61, 65)), *_sngan(6, 7, 12))
@@ -162,7 +162,7 @@ class Asked(NamedTuple):
     """A drawing by the name that it was asked for."""
 
     name: str
-    row: Row
+    row: FigureKind
 
     def picture(self, study: Study) -> Picture:
         """Draws it.
@@ -170,7 +170,7 @@ class Asked(NamedTuple):
         Raises:
             Missing: No run holds what it shows.
         """
-        paper = in_words(self.name) if self.name in self.row.numbers else ""
+        paper = figure_in_words(self.name) if self.name in self.row.numbers else ""
         title = f"{paper}: {self.row.title}" if paper else self.row.title
         return Picture(self.name, title, self.row.caption, self.row.make(study))
 
@@ -196,7 +196,7 @@ def asked(names: Sequence[str] | None) -> Iterator[Asked]:
         yield Asked(name, found[0])
 
 
-def in_words(name: str) -> str:
+def figure_in_words(name: str) -> str:
     """A figure's number as papers write it.
 
     >>> in_words("bssn-7")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from gan_lightning.errors import UserError
-from gan_lightning.report.evaluations import At, Evaluation, Measure, choose
+from gan_lightning.report.evaluations import At, Measure, ScoredStep, choose
 from gan_lightning.report.options import Options, is_harmless, order
 from gan_lightning.report.runs import Ending, Run
 
@@ -18,7 +18,7 @@ Key = tuple[str | None, ...]
 """The values of the options that groups differ in; ``None`` where a run has no such option."""
 
 
-class Outcome(NamedTuple):
+class ComparedRun(NamedTuple):
     """All that a comparison keeps of a run.
 
     Attributes:
@@ -34,7 +34,7 @@ class Outcome(NamedTuple):
     seed: str | None
     ending: Ending
     differs: dict[str, str | None]
-    found: dict[Measure, Evaluation]
+    found: dict[Measure, ScoredStep]
     evaluated: bool
 
 
@@ -49,7 +49,7 @@ class Collection:
 
     at: At
     base: Options = field(default_factory=dict)
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: list[ComparedRun] = field(default_factory=list)
 
     @classmethod
     def of(cls, runs: Iterable[Run], at: At) -> Collection:
@@ -60,7 +60,7 @@ class Collection:
             collection.outcomes.append(collection.outcome(run, measures))
         return collection
 
-    def outcome(self, run: Run, measures: dict[Measure, Measure]) -> Outcome:
+    def outcome(self, run: Run, measures: dict[Measure, Measure]) -> ComparedRun:
         """Reads one."""
         options = run.options
         self.base = self.base or options
@@ -73,16 +73,18 @@ class Collection:
             measures.setdefault(m, m): e._replace(measure=measures.setdefault(m, m))
             for m, e in found.items()
         }
-        return Outcome(str(run.path), run.seed, ending, differs if options else {}, kept, evaluated)
+        return ComparedRun(
+            str(run.path), run.seed, ending, differs if options else {}, kept, evaluated
+        )
 
     def _differs(self, key: str, options: Options) -> bool:
         return options.get(key) != self.base.get(key)
 
-    def value(self, outcome: Outcome, option: str) -> str | None:
+    def value(self, outcome: ComparedRun, option: str) -> str | None:
         """An option of a run."""
         return outcome.differs.get(option, self.base.get(option))
 
-    def identities(self, apart: Sequence[str]) -> Callable[[Outcome], Hashable]:
+    def identities(self, apart: Sequence[str]) -> Callable[[ComparedRun], Hashable]:
         """What tells a run from the others of a group: its seed, and options that make no groups.
 
         Args:
@@ -140,8 +142,8 @@ class Group:
     """
 
     key: Key
-    members: list[Outcome] = field(default_factory=list)
-    left_out: list[tuple[Outcome, str]] = field(default_factory=list)
+    members: list[ComparedRun] = field(default_factory=list)
+    left_out: list[tuple[ComparedRun, str]] = field(default_factory=list)
 
     def values(self, measure: Measure, score: str) -> list[float]:
         """A score of every member that has it."""
@@ -149,7 +151,7 @@ class Group:
         return [value for value in found if value is not None and math.isfinite(value)]
 
     def by_identity(
-        self, measure: Measure, score: str, identity: Callable[[Outcome], Hashable]
+        self, measure: Measure, score: str, identity: Callable[[ComparedRun], Hashable]
     ) -> dict[Hashable, float]:
         """A score of every member that is alone in what it is identified by."""
         names = [identity(member) for member in self.members]
@@ -228,7 +230,7 @@ def _section(collection: Collection, measure: Measure, by: Sequence[str]) -> Sec
     return Section(measure, [groups[key] for key in keys])
 
 
-def left_out(collection: Collection) -> list[tuple[Outcome, str]]:
+def left_out(collection: Collection) -> list[tuple[ComparedRun, str]]:
     """The runs that no section has, and why."""
     found = []
     for outcome in collection.outcomes:

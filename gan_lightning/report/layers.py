@@ -16,7 +16,7 @@ BOUNDS = {"sn": "theorem_2", "ssn": "theorem_2", "bsn": "theorem_3", "bssn": "th
 NAMES = {"theorem_2": "Theorem 2", "theorem_3": "Theorem 3"}
 
 
-def gradient_norms(study: Study) -> list[Panel]:
+def gradient_norm_panels(study: Study) -> list[Panel]:
     """BSSN Fig. 2: gradients of the discriminator's weights, together and layer by layer."""
     _require(study, "gradient_norm")
     together = _panel("all weights", "gradient norm", study.curves("gradient_norm/total"))
@@ -37,7 +37,7 @@ def spectral_norms(study: Study) -> list[Panel]:
     return panels
 
 
-def variances(study: Study) -> list[Panel]:
+def variance_panels(study: Study) -> list[Panel]:
     """BSSN Fig. 7: variances of the used weights beside the bounds of Theorems 2 and 3."""
     _require(study, "variance")
     panels = []
@@ -80,7 +80,7 @@ def norm_ratios(study: Study) -> list[Panel]:
     return panels
 
 
-def spectra(study: Study) -> list[Panel]:
+def spectra_panels(study: Study) -> list[Panel]:
     """SNGAN Fig. 3: squared singular values of each layer at the last look, the largest being 1."""
     if not study.spectra:
         raise Missing("spectra", "set diagnostics.of to [spectra]")
@@ -117,7 +117,7 @@ def rescaled(study: Study) -> list[Panel]:
     return panels
 
 
-def input_gradients(study: Study) -> list[Panel]:
+def input_gradient_panels(study: Study) -> list[Panel]:
     """Norms of the gradient of D by its input, at real, generated and interpolated images."""
     _require(study, "input_gradient_norm")
     kinds = study.parts("input_gradient_norm")

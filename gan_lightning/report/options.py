@@ -37,7 +37,7 @@ def options_of(config: Mapping[str, object]) -> Options:
     return dict(_flat(config, ""))
 
 
-def that_matter(options: Options) -> Options:
+def distinguishing_options(options: Options) -> Options:
     """Without those that make no two runs different.
 
     >>> that_matter({"seed_everything": "3", "model.norm": "sn", "samples.rows": "8"})

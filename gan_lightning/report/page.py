@@ -42,7 +42,7 @@ class Shown:
 
 
 @dataclass
-class Samples:
+class SampleGrids:
     """Samples of one run of a group.
 
     Attributes:
@@ -77,7 +77,7 @@ class Page:
     tables: list[Table]
     figures: list[Shown] = field(default_factory=list)
     missing: list[tuple[str, str]] = field(default_factory=list)
-    samples: list[Samples] = field(default_factory=list)
+    samples: list[SampleGrids] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def html(self) -> str:

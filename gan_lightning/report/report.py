@@ -14,7 +14,7 @@ from gan_lightning.report.evaluations import At
 from gan_lightning.report.figures import SAMPLES, Asked, asked
 from gan_lightning.report.finding import find_runs
 from gan_lightning.report.missing import Missing
-from gan_lightning.report.page import Image, Page, Samples, Shown, data_uri, joined_words
+from gan_lightning.report.page import Image, Page, SampleGrids, Shown, data_uri, joined_words
 from gan_lightning.report.picture import alt
 from gan_lightning.report.score_tables import as_text, tables_of
 from gan_lightning.report.study import Study
@@ -151,7 +151,7 @@ def _add_samples(study: Study, page: Page, folder: Path, steps: Sequence[int]) -
             first, last = frames[0].step, frames[-1].step
             words = f"Samples of {label} from iteration {first} to {last}, the same latents"
             moving = Image(data_uri(gif, "image/gif"), words)
-        page.samples.append(Samples(label, str(run), images, moving))
+        page.samples.append(SampleGrids(label, str(run), images, moving))
         for grid in found:
             write_whole(folder / f"samples-{k}-{grid.step:08d}.png", grid.png)
     if not page.samples:

@@ -15,9 +15,9 @@ from typing import Any, Literal, NamedTuple, TypeGuard
 
 import yaml
 
-from gan_lightning.report.evaluations import Evaluation, of_file
+from gan_lightning.report.evaluations import ScoredStep, of_file
 from gan_lightning.report.logged import rows_of
-from gan_lightning.report.options import SEED, Options, options_of, that_matter
+from gan_lightning.report.options import SEED, Options, distinguishing_options, options_of
 from gan_lightning.run_folder import CONFIG, HISTORY, METRICS, OWNER, SCORES, sample_folder
 
 State = Literal["finished", "running", "unfinished", "crashed", "diverged", "empty", "damaged"]
@@ -69,7 +69,7 @@ class Run(ABC):
         """The last iteration that left a trace."""
 
     @abstractmethod
-    def evaluations(self, only: int | None = None) -> Iterator[Evaluation | None]:
+    def evaluations(self, only: int | None = None) -> Iterator[ScoredStep | None]:
         """The evaluations one by one, as they were made; ``None`` for a damaged one.
 
         Args:
@@ -83,7 +83,7 @@ class Run(ABC):
     @property
     def options(self) -> Options:
         """The options that can matter to a score."""
-        return that_matter(self.config)
+        return distinguishing_options(self.config)
 
     @property
     def seed(self) -> str | None:
@@ -176,7 +176,7 @@ class FolderRun(Run):
             return Ending("crashed", f"{so_far}; {_why(ended)}")
         return Ending("unfinished", f"{so_far}; {ended}" if ended else so_far)
 
-    def evaluations(self, only: int | None = None) -> Iterator[Evaluation | None]:
+    def evaluations(self, only: int | None = None) -> Iterator[ScoredStep | None]:
         """The evaluations one by one."""
         return of_file(self.path / SCORES, only)
 

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Sequence
 
-from gan_lightning.report.comparison import Comparison, Line, best_of, short_names
+from gan_lightning.report.comparison import Comparison, Line, best_value, option_labels
 from gan_lightning.report.differences import difference_rows
 from gan_lightning.report.evaluations import better, is_spread
 from gan_lightning.report.groups import Group, Section, measured_otherwise
@@ -39,7 +39,7 @@ def _table(comparison: Comparison, section: Section) -> Table:
     scores = [score for score in scores if not is_spread(score)]
     theirs = [score for score in scores if any(score in line.published for line in lines)]
     sources = _sources(lines)
-    best = {score: best_of(lines, score) for score in scores}
+    best = {score: best_value(lines, score) for score in scores}
     shown = _columns(comparison, section)
     rows = []
     for line in lines:
@@ -53,7 +53,7 @@ def _table(comparison: Comparison, section: Section) -> Table:
             numbers = line.published.get(score, [])
             cells.append(Cell("; ".join(f"{n} [{sources[n.source]}]" for n in numbers) or "-"))
         rows.append(cells)
-    names = short_names(comparison.by)
+    names = option_labels(comparison.by)
     published = [f"{score} published" for score in theirs]
     head = [*(names[k] for k in shown), "runs", *scores, *published]
     notes = [*_notes(comparison, section), *(f"[{k}] {source}" for source, k in sources.items())]
@@ -127,7 +127,7 @@ def _differences(comparison: Comparison, section: Section) -> list[Table]:
     )
     if not rows:
         return []
-    names, shown = short_names(comparison.by), _columns(comparison, section)
+    names, shown = option_labels(comparison.by), _columns(comparison, section)
     head = [*(names[k] for k in shown), "common seeds", *scores]
     cells = [
         [
@@ -164,7 +164,7 @@ def as_csv(comparison: Comparison) -> str:
             named = dict(zip(comparison.by, line.group.key, strict=True))
             named |= dict(section.measure)
             for score, value in line.found.items():
-                best = value.mean == best_of(comparison.lines[section.measure], score)
+                best = value.mean == best_value(comparison.lines[section.measure], score)
                 theirs = "; ".join(f"{n} ({n.source})" for n in line.published.get(score, []))
                 row = named | _numbers(score, value) | {"best": best, "published": theirs}
                 file.writerow(row | {"kind": "score"})

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gan_lightning.report.comparison import Comparison, short_names
-from gan_lightning.report.evaluations import better, joined
-from gan_lightning.report.groups import Key, Outcome
+from gan_lightning.report.comparison import Comparison, option_labels
+from gan_lightning.report.evaluations import better, joined_lines
+from gan_lightning.report.groups import ComparedRun, Key
 from gan_lightning.report.logged import (
     facts_of,
     last_spectra,
@@ -31,7 +31,7 @@ SINGLES = 3
 """Unfinished runs of a group that are shown."""
 
 
-class Moments:
+class RunningMoments:
     """Number, mean and spread of values that come one at a time (Welford 1962)."""
 
     __slots__ = ("mean", "n", "squares")
@@ -52,7 +52,7 @@ class Moments:
         return math.sqrt(self.squares / (self.n - 1) / self.n) if self.n > 1 else 0.0
 
 
-Band = dict[int, Moments]
+Band = dict[int, RunningMoments]
 """Moments over seeds, by iteration."""
 
 
@@ -169,7 +169,7 @@ class Study:
                 band = self.bands[column].setdefault(lane, {})
                 for step, value in points.items():
                     if math.isfinite(value):
-                        band.setdefault(step, Moments()).add(value)
+                        band.setdefault(step, RunningMoments()).add(value)
             self._at_best(series, lane)
         else:
             self._keep_single(series, lane, self.lanes[lane].others[path])
@@ -187,7 +187,7 @@ class Study:
         found: dict[str, dict[int, float]] = defaultdict(dict)
         if self.comparison.sections:
             usual = self.comparison.sections[0].measure
-            for evaluation in joined(run.evaluations()):
+            for evaluation in joined_lines(run.evaluations()):
                 if evaluation.measure == usual:
                     for name, value in evaluation.scores.items():
                         found[name][evaluation.step] = value
@@ -221,7 +221,7 @@ class Study:
 def lanes_of(comparison: Comparison) -> tuple[list[Lane], int]:
     """The groups that figures show, those of the best scores, and how many they do not."""
     collection = comparison.collection
-    groups: dict[Key, list[Outcome]] = defaultdict(list)
+    groups: dict[Key, list[ComparedRun]] = defaultdict(list)
     for outcome in collection.outcomes:
         if outcome.ending.state not in ("empty", "damaged"):
             groups[tuple(collection.value(outcome, o) for o in comparison.by)].append(outcome)
@@ -250,7 +250,7 @@ def labels_of(keys: Iterable[Key], by: Iterable[str]) -> dict[Key, str]:
     """
     keys, by = list(keys), list(by)
     names = [name.rpartition(".")[2] for name in by]
-    names = [n if names.count(n) == 1 else s for n, s in zip(names, short_names(by), strict=True)]
+    names = [n if names.count(n) == 1 else s for n, s in zip(names, option_labels(by), strict=True)]
     varied = [k for k in range(len(by)) if len({key[k] for key in keys}) > 1]
     labels = {}
     for key in keys:

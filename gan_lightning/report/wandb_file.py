@@ -16,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from gan_lightning.report.evaluations import Evaluation, is_score, of_facts
+from gan_lightning.report.evaluations import ScoredStep, is_score, of_facts
 from gan_lightning.report.logged import number
 from gan_lightning.report.options import Options, in_text, options_of
 from gan_lightning.report.runs import Ending, Run, made
@@ -114,7 +114,7 @@ class WandbRun(Run):
             return Ending("crashed", f"{so_far}; exit code {code}")
         return Ending("unfinished", so_far)
 
-    def evaluations(self, only: int | None = None) -> Iterator[Evaluation | None]:
+    def evaluations(self, only: int | None = None) -> Iterator[ScoredStep | None]:
         """The evaluations, with the measure that the run's options say.
 
         W&B is told numbers only: no fingerprints of extractor and images, so that these

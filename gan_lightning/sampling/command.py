@@ -116,7 +116,7 @@ def sample(
         data.prepare_data()
         first = images[:compared]
         found = nearest.neighbours(first, data, extractor, neighbours, training, place)
-        nearest.save(first, found, folder)
+        nearest.save_nearest(first, found, folder)
         said["nearest"] = str(folder / "nearest.png")
         said["memorized"] = (
             f"{int(found.memorized.sum())} of {len(first)}, compared with "

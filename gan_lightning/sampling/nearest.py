@@ -99,7 +99,7 @@ def _features(
     return totals.features.table().double().cpu()
 
 
-def save(generated: Tensor, found: Neighbours, folder: Path) -> None:
+def save_nearest(generated: Tensor, found: Neighbours, folder: Path) -> None:
     """Saves ``nearest.png``, a row per image with its neighbours behind it, and ``nearest.csv``."""
     rows = torch.cat([generated.cpu()[:, None], found.images], 1)
     save_grid(rows.flatten(0, 1), folder / "nearest.png", columns=rows.shape[1])

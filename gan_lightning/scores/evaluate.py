@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from gan_lightning.distributed import first_then_others, joined, on_first, rank_and_world
+from gan_lightning.distributed import (
+    first_then_others,
+    joined_by_torchrun,
+    on_first,
+    rank_and_world,
+)
 from gan_lightning.errors import UserError
 from gan_lightning.extractors.base import FeatureExtractor
 from gan_lightning.extractors.devices import default_device
@@ -88,7 +93,7 @@ def evaluate(
         real_resize,
         reference,
     )
-    with joined(place):
+    with joined_by_torchrun(place):
         result = {**_score(images, data, judge, place).to_dict(), "images": images}
         first = rank_and_world()[0] == 0
         if out is not None:

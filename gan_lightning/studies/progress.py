@@ -18,7 +18,7 @@ LISTED = 5
 """How many of the best runs are listed at the end."""
 
 
-class Progress:
+class StudyProgress:
     """Prints a line for every run that ends, with the best so far.
 
     Args:
@@ -53,10 +53,10 @@ class Progress:
 
     def _line(self, trial: FrozenTrial, trials: list[FrozenTrial]) -> str:
         done, running = len(_done(trials)), sum(t.state == TrialState.RUNNING for t in trials)
-        best = best_of(trials, self.sweep)
+        best = best_trials(trials, self.sweep)
         words = [
-            f"[{done}/{self.trials}] {name_of(trial)}: {result_of(trial)}",
-            f"best {best[0].value:.4g}: {name_of(best[0])}" if best else "",
+            f"[{done}/{self.trials}] {trial_name(trial)}: {result_of(trial)}",
+            f"best {best[0].value:.4g}: {trial_name(best[0])}" if best else "",
             self._left(done),
             f"{running} running" if running else "",
         ]
@@ -74,16 +74,16 @@ class Progress:
         trials = queue.of_study(self.study)
         failed = _failed(trials)
         print(f"\n{len(_done(trials))} of {self.trials} runs have a result, in {folder}")
-        for trial in best_of(trials, self.sweep)[:LISTED]:
-            print(f"  {name_of(trial)}: {result_of(trial)}")
+        for trial in best_trials(trials, self.sweep)[:LISTED]:
+            print(f"  {trial_name(trial)}: {result_of(trial)}")
         for trial in failed:
-            print(f"  {name_of(trial)}: {result_of(trial)}")
+            print(f"  {trial_name(trial)}: {result_of(trial)}")
         if failed:
             print("The same command tries those again that failed.")
         return not failed
 
 
-def best_of(trials: Iterable[FrozenTrial], sweep: Sweep) -> list[FrozenTrial]:
+def best_trials(trials: Iterable[FrozenTrial], sweep: Sweep) -> list[FrozenTrial]:
     """The runs that were measured, the best first."""
     sign = 1 if sweep.goal == "minimize" else -1
     found = [
@@ -106,7 +106,7 @@ def result_of(trial: FrozenTrial) -> str:
     return ", ".join(filter(None, (outcome, number, reason)))
 
 
-def name_of(trial: FrozenTrial) -> str:
+def trial_name(trial: FrozenTrial) -> str:
     """The name of a run's folder."""
     run = trial.user_attrs.get(queue.RUN)
     return Path(run).name if run else f"run {trial.user_attrs[queue.SLOT]}"

@@ -78,7 +78,7 @@ class Sweep:
         return min(whole, self.run_cap or whole)
 
 
-def read(path: str | Path) -> Sweep:
+def read_sweep(path: str | Path) -> Sweep:
     """Reads a sweep file.
 
     Raises:
@@ -135,13 +135,13 @@ def _require_known(key: str) -> None:
 
 
 def _parameter(name: str, spec: object, method: str) -> Parameter:
-    read = parameter(name, spec)
-    if method == "grid" and isinstance(read, Range) and read.listed() is None:
+    read_sweep = parameter(name, spec)
+    if method == "grid" and isinstance(read_sweep, Range) and read_sweep.listed() is None:
         raise UserError(
             f"parameters.{name} is a continuous range, of which there is no grid: list its values, "
             "or choose method random or bayes"
         )
-    return read
+    return read_sweep
 
 
 def _metric(spec: object, method: str) -> tuple[str | None, Goal]:
@@ -174,7 +174,7 @@ def _command(words: object) -> tuple[str, ...]:
     return tuple(str(word) for word in words)
 
 
-def _listed(read: Parameter) -> Choice:
-    choice = read if isinstance(read, Choice) else read.listed()
+def _listed(read_sweep: Parameter) -> Choice:
+    choice = read_sweep if isinstance(read_sweep, Choice) else read_sweep.listed()
     assert choice is not None
     return choice

@@ -22,7 +22,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.files import told, write_whole
 from gan_lightning.studies import queue
 from gan_lightning.studies.machine import cores, share
-from gan_lightning.studies.progress import Progress
+from gan_lightning.studies.progress import StudyProgress
 from gan_lightning.studies.sweep_file import Sweep
 from gan_lightning.studies.trial import stop
 from gan_lightning.studies.worker import Job
@@ -79,7 +79,7 @@ class Workers:
         self._claim_folder()
         study = queue.opened(self.sweep, self.storage)
         queue.put_back_the_lost(study)
-        progress = Progress(study, self.sweep, self.trials)
+        progress = StudyProgress(study, self.sweep, self.trials)
         queue.fill(study, self.sweep, self.trials)
         progress.begin(self.folder, self.workers)
         with self._ended_with_this_process():

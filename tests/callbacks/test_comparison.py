@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gan_lightning.callbacks.comparison import Row, held_out, table
+from gan_lightning.callbacks.comparison import ScoredRow, held_out, table
 from gan_lightning.data import digits as digits_data
 from gan_lightning.data.base import Split
 from gan_lightning.data.prepared import Prepared
@@ -83,16 +83,20 @@ def test_of_a_file_of_statistics_nobody_knows_which_images_it_was_made_from(tmp_
 @pytest.mark.runs
 def test_scores_far_below_one_show_digits_that_tell() -> None:
     counts = {"fid_generated": 10, "fid_real": 20}
-    row = Row("generator", Result({"fid": 12.34567, "kid": 0.000423151, "is_std": 0.0}, counts))
+    row = ScoredRow(
+        "generator", Result({"fid": 12.34567, "kid": 0.000423151, "is_std": 0.0}, counts)
+    )
     shown = table([row], "monitor", "inception").splitlines()[-1].split()
     assert shown == ["generator", "10", "12.346", "0.0004232", "0.000"]
 
 
 COUNTS = {"fid_generated": 150, "fid_real": 1000}
 ROWS = [
-    Row("generator", Result({"fid": 12.5, "is_mean": 3.0, "kid": 2.0}, COUNTS)),
-    Row("moving average", Result({"ema_fid": 7.25, "ema_is_mean": 4.0, "ema_kid": 1.0}, COUNTS)),
-    Row("noise", Result({"is_mean": 1.0, "fid": 333.0}, {**COUNTS, "fid_generated": 60})),
+    ScoredRow("generator", Result({"fid": 12.5, "is_mean": 3.0, "kid": 2.0}, COUNTS)),
+    ScoredRow(
+        "moving average", Result({"ema_fid": 7.25, "ema_is_mean": 4.0, "ema_kid": 1.0}, COUNTS)
+    ),
+    ScoredRow("noise", Result({"is_mean": 1.0, "fid": 333.0}, {**COUNTS, "fid_generated": 60})),
 ]
 
 
@@ -142,5 +146,5 @@ def test_the_title_says_what_was_compared_with_what() -> None:
     ],
 )
 def test_digits_are_three_decimals_or_four_that_tell(score: float, shown: str) -> None:
-    row = Row("x", Result({"kid": score}, COUNTS))
+    row = ScoredRow("x", Result({"kid": score}, COUNTS))
     assert table([row], "monitor", "digits").split()[-1] == shown

@@ -16,7 +16,7 @@ import torch
 
 from gan_lightning.checkpoints import io as checkpoint_io
 from gan_lightning.checkpoints.compatible import stamp
-from gan_lightning.checkpoints.io import AtomicCheckpointIO, damage, load
+from gan_lightning.checkpoints.io import AtomicCheckpointIO, damage, read_checkpoint
 from gan_lightning.errors import UserError
 from tests.checkpoints.made import MakesAFolder, as_of_a_gpu
 from tests.conftest import same
@@ -89,7 +89,7 @@ def test_a_damaged_file_is_one_sentence(saved: Path, how: str) -> None:
     fault = damage(saved)
     assert str(fault).startswith("is damaged")
     with pytest.raises(UserError) as error:
-        load(saved)
+        read_checkpoint(saved)
     assert str(error.value) == f"{saved} {fault}; use another checkpoint, such as `ckpt_path` last"
 
 
@@ -152,7 +152,7 @@ def test_every_flipped_bit_of_a_tensor_is_seen(saved: Path) -> None:
         saved.write_bytes(flipped)
         torch.load(saved, weights_only=True)  # torch itself sees nothing
         with pytest.raises(UserError, match=r"is damaged \(the checksum of .* does not match\)"):
-            load(saved)
+            read_checkpoint(saved)
 
 
 def test_a_flipped_bit_anywhere_is_seen_or_does_no_harm(saved: Path) -> None:
@@ -166,7 +166,7 @@ def test_a_flipped_bit_anywhere_is_seen_or_does_no_harm(saved: Path) -> None:
         flipped[place] ^= 1 << (place % 8)
         saved.write_bytes(flipped)
         if damage(saved) is None:
-            assert same(load(saved), content())
+            assert same(read_checkpoint(saved), content())
         else:
             seen += 1
     assert seen > 50
@@ -190,13 +190,13 @@ def foreign(path: Path, what: object) -> Path:
 )
 def test_foreign_and_old_checkpoints_are_refused(tmp_path: Path, what: object, words: str) -> None:
     with pytest.raises(UserError, match=words):
-        load(foreign(tmp_path / "x.ckpt", what))
+        read_checkpoint(foreign(tmp_path / "x.ckpt", what))
 
 
 def test_what_refuses_a_foreign_checkpoint_names_the_file(tmp_path: Path) -> None:
     path = foreign(tmp_path / "x.ckpt", {"a": 1})
     with pytest.raises(UserError, match=f"^{path} is no checkpoint of gan_lightning; use one that"):
-        load(path)
+        read_checkpoint(path)
 
 
 @pytest.mark.filterwarnings("ignore:Environment variable TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD")
@@ -213,7 +213,7 @@ def test_nothing_makes_a_file_run_what_it_says(
 
 
 def test_what_was_on_a_gpu_is_read_into_the_hosts_memory(saved: Path) -> None:
-    loaded = load(as_of_a_gpu(saved))
+    loaded = read_checkpoint(as_of_a_gpu(saved))
     assert loaded["state_dict"]["w"].device == torch.device("cpu")
     assert same(loaded, content())
 
@@ -226,7 +226,7 @@ def test_a_whole_archive_of_something_else_is_a_damaged_checkpoint(tmp_path: Pat
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"nowhere\.ckpt does not exist"):
-        load(tmp_path / "nowhere.ckpt")
+        read_checkpoint(tmp_path / "nowhere.ckpt")
     assert damage(tmp_path) == "is a folder"
 
 

@@ -14,7 +14,7 @@ from lightning.pytorch import LightningModule
 from torch import nn
 
 from gan_lightning import GAN
-from gan_lightning.checkpoints.loading import UNSAID, keep_sayable, load
+from gan_lightning.checkpoints.loading import UNSAID, keep_sayable, load_module
 from gan_lightning.errors import UserError
 from gan_lightning.initialization import kaiming, orthogonal
 from gan_lightning.losses import wasserstein
@@ -106,7 +106,7 @@ def file_of(module: Module, path: Path) -> Path:
 
 
 def loaded(path: Path, **given: Any) -> Module:
-    return load(Module, path, None, (), given)
+    return load_module(Module, path, None, (), given)
 
 
 def test_a_module_of_any_class_comes_back_with_its_weights(tmp_path: Path) -> None:
@@ -178,10 +178,10 @@ def test_a_package_is_trusted_by_its_name_or_among_others(tmp_path: Path) -> Non
     module.hparams["act"] = {"class_path": f"{Strange.__module__}.Strange"}
     path = file_of(module, tmp_path / "x.ckpt")
     for trust in ("tests", ("torch", "tests"), iter(["tests"])):
-        assert isinstance(load(Module, path, None, trust, {}).act, Strange)
+        assert isinstance(load_module(Module, path, None, trust, {}).act, Strange)
     for other in ("torch", ()):
         with pytest.raises(UserError, match=r"a file may not name tests\."):
-            load(Module, path, None, other, {})
+            load_module(Module, path, None, other, {})
 
 
 # -------------------------------------------------------------------------- what torch reads of it
@@ -263,7 +263,7 @@ def test_where_weights_go_is_said_as_to_torch(whole: Path) -> None:
 
     before = loaded(whole)
     for choice in (noted, {"cuda:0": "cpu"}, "cpu", torch.device("cpu")):
-        assert same_weights(load(Module, as_of_a_gpu(whole), choice, (), {}), before)
+        assert same_weights(load_module(Module, as_of_a_gpu(whole), choice, (), {}), before)
     assert places == ["cuda:0"] * 2  # weight and bias
 
 
@@ -274,5 +274,5 @@ def test_a_module_goes_where_its_weights_went(whole: Path) -> None:
         def load_state_dict(self, *args: Any, **kwargs: Any) -> None:
             """There are none to take."""
 
-    module = load(Numberless, whole, "meta", (), {})
+    module = load_module(Numberless, whole, "meta", (), {})
     assert {p.device.type for p in module.parameters()} == {"meta"}

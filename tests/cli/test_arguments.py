@@ -141,7 +141,7 @@ def test_killed_before_the_first_checkpoint_last_starts_afresh(
     """What the killed run wrote is there, its options included, and goes."""
     gan(folder="whole")
     with monkeypatch.context() as patch:
-        patch.setattr("gan_lightning.callbacks.checkpoints.save", lambda *args: 1 / 0)
+        patch.setattr("gan_lightning.callbacks.checkpoints.save_checkpoint", lambda *args: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             gan()
     run = tmp_path / "run"

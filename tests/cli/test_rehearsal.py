@@ -10,7 +10,7 @@ import torch
 from gan_lightning.cli.rehearsal import rehearse
 from gan_lightning.errors import UserError
 from gan_lightning.studies.commands import words
-from gan_lightning.studies.sweep_file import read
+from gan_lightning.studies.sweep_file import read_sweep
 from tests.conftest import ROOT
 
 FIT = ["fit", "--data=digits", "--data.root=nowhere"]
@@ -58,7 +58,7 @@ def test_whatever_would_be_refused_is_found_in_any_of_them(
 
 @pytest.mark.runs
 def test_a_run_that_would_be_refused_is_found() -> None:
-    sweep = read(ROOT / "sweeps" / "digits.yaml")
+    sweep = read_sweep(ROOT / "sweeps" / "digits.yaml")
     commands = [words(sweep.command, values)[1:] for values in list(sweep.grid())[:1]]
     with pytest.raises(UserError, match=r"--model\.nrom is not an option"):
         rehearse([*commands, [*commands[0], "--model.nrom=sn"]])

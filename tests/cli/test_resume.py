@@ -13,7 +13,7 @@ import torch
 import yaml
 
 from gan_lightning import cli
-from gan_lightning.cli.resume import FIXED, changes, flat, set_optimizer_options, that_matter
+from gan_lightning.cli.resume import FIXED, changes, flat, set_optimizer_options, weight_options
 from gan_lightning.errors import UserError
 from tests.conftest import Gan, last, same
 
@@ -186,7 +186,7 @@ def test_the_config_is_written_whole_or_not_at_all(
 
 def test_every_fixed_option_is_one_that_matters() -> None:
     known = dict.fromkeys(key.replace(".*", ".x") for key in FIXED)
-    assert that_matter(known) == known
+    assert weight_options(known) == known
 
 
 def test_changes_of_nested_options() -> None:
@@ -225,7 +225,7 @@ def test_what_only_one_of_two_runs_has_is_a_change() -> None:
 )
 def test_which_options_the_weights_depend_on(option: str, matters: bool) -> None:
     """An option that nobody has thought of does; those that only look or store do not."""
-    assert (option in that_matter({option: 1})) == matters
+    assert (option in weight_options({option: 1})) == matters
 
 
 def test_the_history_says_how_each_part_ended(gan: Gan, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import yaml
 from gan_lightning.cli.commands import run_command
 from gan_lightning.cli.sweep import samples, sweep, with_file_named
 from gan_lightning.errors import UserError
-from gan_lightning.studies.sweep_file import Sweep, read
+from gan_lightning.studies.sweep_file import Sweep, read_sweep
 
 GRID: dict[str, Any] = {
     "model.norm": {"values": ["sn", "bsn"]},
@@ -33,7 +33,7 @@ def written(folder: Path, parameters: dict[str, Any], **more: Any) -> Path:
 
 
 def study(folder: Path, parameters: dict[str, Any], **more: Any) -> Sweep:
-    return read(written(folder, parameters, **more))
+    return read_sweep(written(folder, parameters, **more))
 
 
 def test_every_combination_of_names_is_tried_and_every_number_once(tmp_path: Path) -> None:

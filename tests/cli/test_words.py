@@ -10,14 +10,14 @@ import pytest
 from gan_lightning.cli.words import (
     PLACES,
     class_first,
+    given_values,
     may_be_empty,
-    name_of,
+    option_name,
     options,
     refuse_empty,
     refuse_other_seeds,
     trusted,
     untrusting,
-    values_of,
 )
 from gan_lightning.errors import UserError
 
@@ -53,7 +53,7 @@ def test_an_option_takes_the_words_that_follow_it(
     ],
 )
 def test_an_option_has_a_name_and_values(option: list[str], name: str, values: list[str]) -> None:
-    assert (name_of(option), values_of(option)) == (name, values)
+    assert (option_name(option), given_values(option)) == (name, values)
 
 
 def test_a_class_comes_before_its_arguments_and_no_others() -> None:

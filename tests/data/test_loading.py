@@ -21,7 +21,7 @@ from gan_lightning.data.loading import (
     to_batch,
 )
 from gan_lightning.data.prepared import Prepared
-from gan_lightning.data.sampling import Draw, Epochs, Replacement
+from gan_lightning.data.sampling import Epochs, IndexSampler, Replacement
 from gan_lightning.runs.signals import STOPPING
 from tests.conftest import same
 from tests.data import formats
@@ -51,7 +51,7 @@ def test_spans_cover_what_is_left_and_count_what_is_done() -> None:
 
 
 def picker(count: int, sampling: str, size: int = 16, seed: int = 3, rank: int = 0) -> Picker:
-    draw: Draw = Replacement(count, size, seed, rank)
+    draw: IndexSampler = Replacement(count, size, seed, rank)
     if sampling == "epoch":
         draw = Epochs(count, size, seed, rank, world_size=3)
     return Picker(draw, size, seed, rank, flip=True)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gan_lightning.errors import UserError
 from gan_lightning.export.agreement import BATCHES, TOLERANCE, require_agreement
-from gan_lightning.export.folding import folded
+from gan_lightning.export.folding import folded_copy
 from gan_lightning.images import generate_from
 from gan_lightning.networks import CNNGenerator
 from tests.export.made import SHAPE, trained
@@ -16,8 +16,8 @@ from tests.export.made import SHAPE, trained
 
 def test_an_export_of_other_images_is_refused() -> None:
     made = trained("sn")
-    assert require_agreement(made, folded(made), "x") < 1e-6
-    off = folded(made)
+    assert require_agreement(made, folded_copy(made), "x") < 1e-6
+    off = folded_copy(made)
     assert isinstance(off, CNNGenerator)
     with torch.no_grad():
         off.linear.bias.add_(1e-2)
@@ -81,6 +81,6 @@ def test_a_program_is_asked_for_classes_if_the_generator_has_some() -> None:
 def test_the_generator_that_goes_on_training_is_left_as_it_was() -> None:
     made = trained("sn").train()
     before = {name: tensor.clone() for name, tensor in made.state_dict().items()}
-    require_agreement(made, folded(made), "x")
+    require_agreement(made, folded_copy(made), "x")
     assert made.training
     assert all(torch.equal(before[name], tensor) for name, tensor in made.state_dict().items())

@@ -8,7 +8,7 @@ import json
 import pytest
 import torch
 
-from gan_lightning.export.folding import described, folded
+from gan_lightning.export.folding import described, folded_copy
 from gan_lightning.networks import CNNGenerator, ConditionalCNNGenerator
 from gan_lightning.normalization import Projection
 from tests.conftest import same
@@ -23,7 +23,7 @@ def test_folding_changes_no_image_and_leaves_a_plain_network(norm: str, conditio
     before = {name: tensor.clone() for name, tensor in made.state_dict().items()}
     modes = [module.training for module in made.modules()]
     wanted = images(made)
-    plain = folded(made)
+    plain = folded_copy(made)
     torch.testing.assert_close(images(plain), wanted, rtol=0, atol=1e-6)
     fresh = (
         ConditionalCNNGenerator(SHAPE, 3, latent_dim=6, width=2)
@@ -42,14 +42,14 @@ def test_folding_changes_no_image_and_leaves_a_plain_network(norm: str, conditio
 
 @pytest.mark.parametrize("norm", ["sn", "shared_gamma"])
 def test_folding_what_is_folded_changes_nothing(norm: str) -> None:
-    plain = folded(trained(norm))
-    assert same(folded(plain).state_dict(), plain.state_dict())
+    plain = folded_copy(trained(norm))
+    assert same(folded_copy(plain).state_dict(), plain.state_dict())
 
 
 def test_a_folded_generator_is_for_evaluation_and_its_own() -> None:
     """What is done to it is not done to the one that goes on training."""
     made = trained("sn").train()
-    plain = folded(made)
+    plain = folded_copy(made)
     assert not any(module.training for module in plain.modules())
     assert not any(parameter.requires_grad for parameter in plain.parameters())
     assert all(parameter.requires_grad for parameter in made.parameters())
@@ -62,7 +62,7 @@ def test_a_folded_generator_is_for_evaluation_and_its_own() -> None:
 def test_bounds_that_only_training_needs_go() -> None:
     made = trained("clip")
     bounds = [
-        sum(isinstance(part, Projection) for part in g.modules()) for g in (folded(made), made)
+        sum(isinstance(part, Projection) for part in g.modules()) for g in (folded_copy(made), made)
     ]
     assert bounds[0] == 0
     assert bounds[1] > 0
@@ -72,9 +72,9 @@ def test_within_lightnings_predictions_it_is_folded_as_elsewhere() -> None:
     """Tensors made in inference mode could not be exported."""
     made = trained("sn")
     with torch.inference_mode():
-        plain = folded(made)
+        plain = folded_copy(made)
     assert not any(tensor.is_inference() for tensor in plain.state_dict().values())
-    assert same(plain.state_dict(), folded(made).state_dict())
+    assert same(plain.state_dict(), folded_copy(made).state_dict())
 
 
 def test_what_a_program_must_know_is_plain() -> None:

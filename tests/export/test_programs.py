@@ -14,7 +14,7 @@ from torch import Tensor
 
 from gan_lightning.errors import UserError
 from gan_lightning.export import programs
-from gan_lightning.export.folding import described, folded
+from gan_lightning.export.folding import described, folded_copy
 from gan_lightning.images import classes_at, generate_from, latents_at
 from gan_lightning.networks import CNNGenerator
 from tests.export.made import SHAPE, trained
@@ -29,7 +29,9 @@ def test_programs_make_the_same_images_for_any_number(
     """Also read anew from the disk, by what a user would read it with."""
     made = trained("bssn", conditional)
     content, _ = (
-        programs.as_onnx(folded(made)) if suffix == "onnx" else programs.as_pt2(folded(made))
+        programs.as_onnx(folded_copy(made))
+        if suffix == "onnx"
+        else programs.as_pt2(folded_copy(made))
     )
     path = tmp_path / f"x.{suffix}"
     path.write_bytes(content)
@@ -51,7 +53,7 @@ def test_programs_make_the_same_images_for_any_number(
 @pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["pt2", "onnx"])
 def test_programs_say_what_another_program_must_know(suffix: str) -> None:
-    plain = folded(trained("none"))
+    plain = folded_copy(trained("none"))
     content, _ = programs.as_onnx(plain) if suffix == "onnx" else programs.as_pt2(plain)
     if suffix == "pt2":
         about = {programs.ABOUT: ""}

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from gan_lightning import GAN, load_generator
 from gan_lightning.errors import UserError
-from gan_lightning.export.folding import described, folded
+from gan_lightning.export.folding import described, folded_copy
 from gan_lightning.export.tensors import FORMAT, as_safetensors, read_generator
 from gan_lightning.networks import (
     CNNDiscriminator,
@@ -48,12 +48,12 @@ def test_a_strangers_file_builds_nothing_else(tmp_path: Path) -> None:
 def test_a_generator_made_in_python_is_no_plain_file(tmp_path: Path) -> None:
     gan = GAN(SHAPE, generator=lambda shape: CNNGenerator(shape, latent_dim=6, width=2))
     with pytest.raises(UserError, match=r"made in Python .* \.onnx or \.pt2"):
-        as_safetensors(gan, folded(gan.generator))
+        as_safetensors(gan, folded_copy(gan.generator))
 
 
 def test_discriminators_with_classes_are_left_out_too(tmp_path: Path) -> None:
     gan = GAN(SHAPE, ConditionalCNNGenerator, ProjectionCNNDiscriminator, num_classes=3)
-    content = as_safetensors(gan, folded(gan.generator))
+    content = as_safetensors(gan, folded_copy(gan.generator))
     made = read_generator(content, "x")
     assert made.num_classes == 3
     torch.testing.assert_close(images(made), images(gan.generator), rtol=0, atol=1e-6)
@@ -71,7 +71,7 @@ def small(**options: Any) -> GAN:
 def saved(tmp_path: Path) -> Path:
     path = tmp_path / "model.safetensors"
     gan = small(generator_norm=sn())
-    path.write_bytes(as_safetensors(gan, folded(gan.generator)))
+    path.write_bytes(as_safetensors(gan, folded_copy(gan.generator)))
     return path
 
 
@@ -92,7 +92,7 @@ def test_a_file_says_what_makes_its_generator_and_what_a_program_must_know(saved
 
 def test_a_generator_that_nobody_chose_is_the_default_one() -> None:
     gan = GAN(SHAPE, discriminator=partial(CNNDiscriminator, width=1))
-    made = read_generator(as_safetensors(gan, folded(gan.generator)), "x")
+    made = read_generator(as_safetensors(gan, folded_copy(gan.generator)), "x")
     assert type(made) is CNNGenerator
     torch.testing.assert_close(images(made), images(gan.generator), rtol=0, atol=1e-6)
 
@@ -106,14 +106,14 @@ def test_what_is_loaded_is_for_evaluation(saved: Path) -> None:
 def test_writing_draws_no_random_numbers() -> None:
     gan = small()
     before = torch.random.get_rng_state()
-    as_safetensors(gan, folded(gan.generator))
+    as_safetensors(gan, folded_copy(gan.generator))
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
 def test_a_generator_whose_layers_are_others_now_is_no_plain_file() -> None:
     gan = small(generator_norm=bn())
     with pytest.raises(UserError, match=r"no plain CNNGenerator any more, .* \.onnx or \.pt2$"):
-        as_safetensors(gan, folded(gan.generator))
+        as_safetensors(gan, folded_copy(gan.generator))
 
 
 @pytest.mark.parametrize(

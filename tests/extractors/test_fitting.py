@@ -16,7 +16,7 @@ from gan_lightning.data import digits as digits_data
 from gan_lightning.errors import UserError
 from gan_lightning.extractors import fitting
 from gan_lightning.extractors.classifier import ResidualClassifier
-from gan_lightning.extractors.fitting import Recipe, fit, varied
+from gan_lightning.extractors.fitting import FittingRecipe, fit, varied
 from gan_lightning.extractors.train_classifier import train_extractor
 
 
@@ -65,14 +65,14 @@ def test_a_training_that_diverges_saves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-RECIPE = Recipe(steps=3, batch_size=4, lr=1e-2, smoothing=0.1, shift=1, flip=True, seed=0)
+RECIPE = FittingRecipe(steps=3, batch_size=4, lr=1e-2, smoothing=0.1, shift=1, flip=True, seed=0)
 IMAGES = np.random.default_rng(0).integers(256, size=(40, 1, 8, 8), dtype=np.uint8)
 Labels = NDArray[np.int64]
 LABELS: Labels = np.arange(40) % 2
 
 
 def fitted(
-    folder: Path, recipe: Recipe = RECIPE, rows: range = range(40), labels: Labels = LABELS
+    folder: Path, recipe: FittingRecipe = RECIPE, rows: range = range(40), labels: Labels = LABELS
 ) -> dict[str, Tensor]:
     torch.manual_seed(0)
     network = ResidualClassifier((1, 8, 8), num_classes=2, width=2)

@@ -13,7 +13,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.extractors.base import file_sha256
 from gan_lightning.extractors.inception import (
     URL,
-    default_path,
+    default_weights,
     inception,
     torch_fidelity_network,
 )
@@ -192,6 +192,6 @@ def test_weights_in_torch_hubs_folder_are_found(
     weights: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     offline(monkeypatch, tmp_path)
-    default_path().parent.mkdir()
-    default_path().symlink_to(weights)
+    default_weights().parent.mkdir()
+    default_weights().symlink_to(weights)
     inception(sha256=file_sha256(weights)).prepare()

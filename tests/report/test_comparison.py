@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gan_lightning.report.comparison import Comparison, Line, best_of, short_names
+from gan_lightning.report.comparison import Comparison, Line, best_value, option_labels
 from gan_lightning.report.evaluations import At
 from gan_lightning.report.groups import Group
 from gan_lightning.report.score_tables import tables_of
@@ -111,9 +111,9 @@ def test_the_best_is_the_lowest_or_the_highest_of_several(
 ) -> None:
     """Where there is nothing to choose between, or no direction, none is."""
     lines = [Line(Group(()), {score: Summary(1, value)}, {}) for value in values]
-    assert best_of([*lines, Line(Group(()), {}, {})], score) == best
+    assert best_value([*lines, Line(Group(()), {}, {})], score) == best
 
 
 def test_short_names_still_tell_options_apart() -> None:
     options = ["model.a.lr", "data.a.lr", "model.b", "alone"]
-    assert short_names(options) == ["model.a.lr", "data.a.lr", "b", "alone"]
+    assert option_labels(options) == ["model.a.lr", "data.a.lr", "b", "alone"]

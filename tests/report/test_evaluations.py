@@ -10,14 +10,14 @@ import pytest
 from gan_lightning.errors import UserError
 from gan_lightning.report.evaluations import (
     At,
-    Evaluation,
     Measure,
+    ScoredStep,
     better,
     choose,
     fid_of,
     is_score,
     is_spread,
-    joined,
+    joined_lines,
     of_facts,
     of_file,
 )
@@ -43,8 +43,8 @@ def test_versions_and_the_runs_own_fingerprints_are_no_measure(tmp_path: Path) -
 MONITOR, PAPER = (("protocol", "monitor"),), (("protocol", "paper"),)
 
 
-def evaluation(step: int, fid: float, measure: Measure = MONITOR) -> Evaluation:
-    return Evaluation(step, {"fid": fid}, measure)
+def evaluation(step: int, fid: float, measure: Measure = MONITOR) -> ScoredStep:
+    return ScoredStep(step, {"fid": fid}, measure)
 
 
 # ------------------------------------------------------------------------------------- what is read
@@ -128,7 +128,7 @@ def test_one_iteration_is_asked_for_by_its_number_or_as_the_end(
     assert (at.iteration(100), str(at)) == (iteration, words)
 
 
-def chosen_at(text: str, *evaluations: Evaluation | None, end: int = 100) -> dict[str, Evaluation]:
+def chosen_at(text: str, *evaluations: ScoredStep | None, end: int = 100) -> dict[str, ScoredStep]:
     """By protocol."""
     return {m[0][1]: e for m, e in choose(evaluations, At.parse(text), end).items()}
 
@@ -158,24 +158,24 @@ def test_of_equally_good_ones_the_earliest_is_the_best_and_infinity_is_never() -
 
 
 def test_what_is_measured_again_later_counts_anew_and_keeps_the_rest() -> None:
-    first = Evaluation(10, {"fid": 5.0, "is_mean": 2.0}, MONITOR)
+    first = ScoredStep(10, {"fid": 5.0, "is_mean": 2.0}, MONITOR)
     found = chosen_at("last", first, evaluation(5, 1.0), evaluation(10, 4.0))
     assert found["monitor"].scores == {"fid": 4.0, "is_mean": 2.0}
 
 
 def test_a_generator_and_its_average_are_one_evaluation() -> None:
     lines = [
-        Evaluation(10, {"fid": 5.0}, MONITOR),
+        ScoredStep(10, {"fid": 5.0}, MONITOR),
         None,
-        Evaluation(10, {"ema_fid": 4.0}, MONITOR),
-        Evaluation(10, {"fid": 6.0}, PAPER),
-        Evaluation(20, {"fid": 3.0}, PAPER),
+        ScoredStep(10, {"ema_fid": 4.0}, MONITOR),
+        ScoredStep(10, {"fid": 6.0}, PAPER),
+        ScoredStep(20, {"fid": 3.0}, PAPER),
     ]
-    assert list(joined(lines)) == [
-        Evaluation(10, {"fid": 5.0, "ema_fid": 4.0}, MONITOR),
+    assert list(joined_lines(lines)) == [
+        ScoredStep(10, {"fid": 5.0, "ema_fid": 4.0}, MONITOR),
         *lines[3:],
     ]
-    assert list(joined([])) == list(joined([None])) == []
+    assert list(joined_lines([])) == list(joined_lines([None])) == []
 
 
 # ---------------------------------------------------------------------------------------- of scores
@@ -194,7 +194,7 @@ def test_a_generator_and_its_average_are_one_evaluation() -> None:
 def test_a_run_is_judged_by_the_fid_of_its_average_if_there_is_one(
     scores: dict[str, float], fid: float
 ) -> None:
-    assert fid_of(Evaluation(1, scores, ())) == fid
+    assert fid_of(ScoredStep(1, scores, ())) == fid
 
 
 def test_every_kind_of_score_has_its_direction() -> None:
@@ -212,6 +212,6 @@ def test_every_kind_of_score_has_its_direction() -> None:
 
 
 def test_one_infinite_score_makes_an_evaluation_one_without_a_mean() -> None:
-    assert Evaluation(1, {"fid": 1.0, "is_mean": 2.0}, ()).finite
-    assert not Evaluation(1, {"fid": 1.0, "is_mean": math.inf}, ()).finite
-    assert not Evaluation(1, {"fid": math.nan, "is_mean": 2.0}, ()).finite
+    assert ScoredStep(1, {"fid": 1.0, "is_mean": 2.0}, ()).finite
+    assert not ScoredStep(1, {"fid": 1.0, "is_mean": math.inf}, ()).finite
+    assert not ScoredStep(1, {"fid": math.nan, "is_mean": 2.0}, ()).finite

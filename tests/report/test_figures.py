@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gan_lightning.errors import UserError
-from gan_lightning.report.figures import FIGURES, SAMPLES, asked, in_words
+from gan_lightning.report.figures import FIGURES, SAMPLES, asked, figure_in_words
 from gan_lightning.report.missing import Missing
 from tests.report.made import logged, made
 from tests.report.views import panels, study
@@ -82,4 +82,4 @@ def test_figures_are_told_apart_by_name_and_each_says_how_to_read_it() -> None:
     ("name", "words"), [("bssn-7", "BSSN Fig. 7"), ("sngan-17", "SNGAN Fig. 17")]
 )
 def test_a_number_reads_as_papers_write_it(name: str, words: str) -> None:
-    assert in_words(name) == words
+    assert figure_in_words(name) == words

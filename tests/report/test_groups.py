@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from gan_lightning.errors import UserError
-from gan_lightning.report.evaluations import Evaluation, Measure
+from gan_lightning.report.evaluations import Measure, ScoredStep
 from gan_lightning.report.groups import (
     Collection,
+    ComparedRun,
     Group,
-    Outcome,
     Section,
     left_out,
     measured_otherwise,
@@ -208,9 +208,9 @@ def test_an_option_that_repeats_another_tells_nothing_more(
     assert Section((), [Group(key) for key in keys]).telling() == (telling, repeating)
 
 
-def outcome(seed: str | None, fid: float) -> Outcome:
-    found: dict[Measure, Evaluation] = {(): Evaluation(1, {"fid": fid}, ())}
-    return Outcome(f"run-{seed}", seed, Ending("finished"), {}, found, True)
+def outcome(seed: str | None, fid: float) -> ComparedRun:
+    found: dict[Measure, ScoredStep] = {(): ScoredStep(1, {"fid": fid}, ())}
+    return ComparedRun(f"run-{seed}", seed, Ending("finished"), {}, found, True)
 
 
 def test_what_is_averaged_is_finite_and_what_is_paired_is_alone_of_its_kind() -> None:

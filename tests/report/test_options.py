@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from gan_lightning.report.options import in_text, is_harmless, options_of, ordered, that_matter
+from gan_lightning.report.options import (
+    distinguishing_options,
+    in_text,
+    is_harmless,
+    options_of,
+    ordered,
+)
 from tests.report.made import made
 from tests.report.views import means
 
@@ -73,7 +79,7 @@ def test_values_read_as_one_would_write_them(value: object, text: str) -> None:
 def test_what_cannot_matter_to_a_score_makes_no_two_runs_different(option: str) -> None:
     assert is_harmless(option)
     assert is_harmless(option)  # and it is remembered
-    assert that_matter({option: "1", "model.norm": "sn"}) == {"model.norm": "sn"}
+    assert distinguishing_options({option: "1", "model.norm": "sn"}) == {"model.norm": "sn"}
 
 
 @pytest.mark.parametrize(
@@ -86,7 +92,7 @@ def test_what_cannot_matter_to_a_score_makes_no_two_runs_different(option: str) 
 def test_everything_else_does(option: str) -> None:
     """An option that is new to the project as well."""
     assert not is_harmless(option)
-    assert that_matter({option: "1"}) == {option: "1"}
+    assert distinguishing_options({option: "1"}) == {option: "1"}
 
 
 def test_values_come_absent_ones_first_then_numbers_by_size_then_words() -> None:

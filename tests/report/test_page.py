@@ -6,7 +6,15 @@ import base64
 
 import pytest
 
-from gan_lightning.report.page import Image, Page, Samples, Shown, anchor, data_uri, joined_words
+from gan_lightning.report.page import (
+    Image,
+    Page,
+    SampleGrids,
+    Shown,
+    anchor,
+    data_uri,
+    joined_words,
+)
 from gan_lightning.report.picture import Panel, Picture
 from gan_lightning.report.tables import Cell, Table
 from tests.report.views import Seen
@@ -43,7 +51,7 @@ def test_an_empty_page_has_its_title_and_no_part() -> None:
     [
         ({"tables": [TABLE]}, "tables"),
         ({"figures": [Shown(Picture("bssn-2", "T", "C", []), [])]}, "bssn-2"),
-        ({"samples": [Samples("sn", "runs/1", [Image(PIXEL, "grid")])]}, "samples"),
+        ({"samples": [SampleGrids("sn", "runs/1", [Image(PIXEL, "grid")])]}, "samples"),
         ({"missing": [("bssn-7", "no run holds it")]}, "missing"),
     ],
 )
@@ -66,7 +74,7 @@ def test_text_is_shown_as_text() -> None:
         runs=evil,
         tables=[Table(evil, [evil], [[Cell(evil)], [Cell(evil, best=True)]], notes=[evil])],
         figures=[Shown(Picture("f", evil, evil, []), [Image(PIXEL, evil)])],
-        samples=[Samples(evil, evil, [Image(PIXEL, evil, evil)], Image(PIXEL, evil))],
+        samples=[SampleGrids(evil, evil, [Image(PIXEL, evil, evil)], Image(PIXEL, evil))],
         missing=[(evil, evil)],
         notes=[evil],
     )
@@ -96,10 +104,10 @@ def test_a_figure_stands_with_its_panels_and_its_files() -> None:
 
 def test_an_animation_waits_until_it_is_asked_for_and_stands_still_where_less_is_wanted() -> None:
     grids = [Image("data:,first", "first"), Image("data:,last", "last")]
-    still = Samples("sn", "runs/1", grids)
+    still = SampleGrids("sn", "runs/1", grids)
     text, _ = seen(page(samples=[still]))
     assert "<details>" not in text
-    moving = Samples("sn", "runs/1", grids, Image("data:,moving", "moving"))
+    moving = SampleGrids("sn", "runs/1", grids, Image("data:,moving", "moving"))
     text, found = seen(page(samples=[moving]))
     assert text.index("<details>") < text.index("data:,moving")
     assert '(prefers-reduced-motion: reduce)" srcset="data:,last"' in text

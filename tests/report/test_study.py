@@ -12,13 +12,21 @@ from hypothesis import strategies as st
 
 from gan_lightning.report.finding import find_runs
 from gan_lightning.report.picture import Curve
-from gan_lightning.report.study import LANES, SINGLES, Moments, Study, curve_of, labels_of, lanes_of
+from gan_lightning.report.study import (
+    LANES,
+    SINGLES,
+    RunningMoments,
+    Study,
+    curve_of,
+    labels_of,
+    lanes_of,
+)
 from tests.report.made import logged, made, png
 from tests.report.views import comparison, curve, panels, study
 
 
 def test_moments_one_by_one_are_those_of_all() -> None:
-    moments = Moments()
+    moments = RunningMoments()
     for value in (2.0, 4.0, 9.0):
         moments.add(value)
     assert (moments.n, moments.mean) == (3, 5.0)
@@ -27,7 +35,7 @@ def test_moments_one_by_one_are_those_of_all() -> None:
 
 @given(st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=6))
 def test_a_band_of_positive_values_stays_above_the_smallest(values: list[float]) -> None:
-    moments = Moments()
+    moments = RunningMoments()
     for value in values:
         moments.add(value)
     assert moments.mean - moments.error >= min(values) - 1e-9 * max(values)
@@ -60,8 +68,8 @@ def test_figures_show_the_best_groups_only(tmp_path: Path) -> None:
     assert len(panel.curves[0].x) == 12  # but all of them against the scale
 
 
-def moments(*values: float) -> Moments:
-    found = Moments()
+def moments(*values: float) -> RunningMoments:
+    found = RunningMoments()
     for value in values:
         found.add(value)
     return found

@@ -19,7 +19,7 @@ from gan_lightning.data.preparation.source import Source
 from gan_lightning.errors import UserError
 from gan_lightning.extractors.base import FeatureExtractor
 from gan_lightning.extractors.digits import digits
-from gan_lightning.sampling.nearest import Neighbours, neighbours, save
+from gan_lightning.sampling.nearest import Neighbours, neighbours, save_nearest
 from gan_lightning.scores.sources import Images
 from gan_lightning.streams import stream
 
@@ -174,7 +174,7 @@ def found_by_hand() -> tuple[Tensor, Neighbours]:
 
 
 def test_a_table_has_a_line_for_each_neighbour(tmp_path: Path) -> None:
-    save(*found_by_hand(), tmp_path / "new")
+    save_nearest(*found_by_hand(), tmp_path / "new")
     assert (tmp_path / "new" / "nearest.csv").read_bytes().decode() == (
         "image,memorized,neighbour,training_image,distance\n"
         "0,true,1,7,0\n0,true,2,3,0.333333\n1,false,1,0,2.5\n1,false,2,12,1e+07\n"
@@ -182,7 +182,7 @@ def test_a_table_has_a_line_for_each_neighbour(tmp_path: Path) -> None:
 
 
 def test_a_picture_has_a_row_for_each_image_with_its_neighbours_behind_it(tmp_path: Path) -> None:
-    save(*found_by_hand(), tmp_path)
+    save_nearest(*found_by_hand(), tmp_path)
     with Image.open(tmp_path / "nearest.png") as picture:
         assert picture.size == (3 * 65 + 1, 2 * 65 + 1)
         seen = [[picture.getpixel((32 + 65 * k, 32 + 65 * i)) for k in range(3)] for i in (0, 1)]
@@ -192,5 +192,5 @@ def test_a_picture_has_a_row_for_each_image_with_its_neighbours_behind_it(tmp_pa
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "nearest.csv").mkdir()
     with pytest.raises(UserError, match=r"^cannot write .*nearest\.csv"):
-        save(*found_by_hand(), tmp_path)
+        save_nearest(*found_by_hand(), tmp_path)
     assert not list(tmp_path.glob("*draft*"))

@@ -12,7 +12,14 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from gan_lightning.studies import queue
-from gan_lightning.studies.progress import LISTED, Progress, best_of, duration, name_of, result_of
+from gan_lightning.studies.progress import (
+    LISTED,
+    StudyProgress,
+    best_trials,
+    duration,
+    result_of,
+    trial_name,
+)
 from gan_lightning.studies.sweep_file import Sweep, understood
 
 
@@ -73,7 +80,7 @@ def test_a_study_begins_with_what_there_is_to_do(
 ) -> None:
     """What has failed is made again, and not counted as made."""
     before = study(*(ended(k, 1.0) for k in range(made)), failure(4))
-    Progress(before, sweep(), 5).begin(Path("out"), workers)
+    StudyProgress(before, sweep(), 5).begin(Path("out"), workers)
     assert capsys.readouterr().out == said
 
 
@@ -82,7 +89,7 @@ def test_a_study_begins_with_what_there_is_to_do(
 
 def test_each_run_that_ends_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
     found = study(ended(0, 5.0))
-    progress = Progress(found, sweep(), 3)
+    progress = StudyProgress(found, sweep(), 3)
     assert not progress.look()  # what was there before is no news
     found.add_trial(ended(1, 7.0))
     found.add_trial(ended(2, state=TrialState.WAITING, outcome=None))
@@ -94,7 +101,7 @@ def test_each_run_that_ends_is_told_once(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_runs_that_are_being_made_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     found = study()
-    progress = Progress(found, sweep(), 4)
+    progress = StudyProgress(found, sweep(), 4)
     for k in (1, 2):
         found.add_trial(ended(k, state=TrialState.RUNNING, outcome=None))
     found.add_trial(failure(3, "refused", "--a must be > 0"))
@@ -107,7 +114,7 @@ def test_a_worker_that_was_killed_is_not_told_of_where_its_run_goes_on(
 ) -> None:
     """But a run that crashed by itself and is tried again is."""
     found = study()
-    progress = Progress(found, sweep(), 2)
+    progress = StudyProgress(found, sweep(), 2)
     found.add_trial(failure(0, outcome=None))
     found.add_trial(ended(0, state=TrialState.WAITING, outcome=None, failed=0))
     found.add_trial(failure(1))
@@ -122,7 +129,7 @@ def test_the_time_left_is_that_of_the_runs_that_were_made_here(
     clock = itertools.count(0.0, 600.0)
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
     found = study(*(ended(k, 1.0) for k in range(4)))
-    progress = Progress(found, sweep(), 8)
+    progress = StudyProgress(found, sweep(), 8)
     found.add_trial(ended(4, 1.0))
     progress.look()  # 10 minutes for one: 3 are left
     found.add_trial(ended(5, 1.0))
@@ -137,7 +144,7 @@ def test_the_time_left_is_that_of_the_runs_that_were_made_here(
 
 def test_a_run_that_is_in_the_queue_twice_counts_once(capsys: pytest.CaptureFixture[str]) -> None:
     found = study(ended(0, 3.0), ended(0, None, TrialState.PRUNED, outcome=None))
-    assert Progress(found, sweep(), 1).end(Path("out"))
+    assert StudyProgress(found, sweep(), 1).end(Path("out"))
     assert "1 of 1 runs have a result" in capsys.readouterr().out
 
 
@@ -149,7 +156,7 @@ def test_the_end_lists_the_best_and_then_all_that_failed(
 ) -> None:
     made = [ended(k, 10.0 - k) for k in range(LISTED + 2)]
     found = study(*made, failure(20), failure(21, "refused", "--a must be > 0"))
-    assert not Progress(found, sweep(), 10).end(Path("out"))
+    assert not StudyProgress(found, sweep(), 10).end(Path("out"))
     assert capsys.readouterr().out.splitlines() == [
         "",
         f"{LISTED + 2} of 10 runs have a result, in out",
@@ -163,7 +170,7 @@ def test_the_end_lists_the_best_and_then_all_that_failed(
 def test_a_run_that_failed_and_then_did_not_has_a_result(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert Progress(study(failure(0), ended(0, 3.0)), sweep(), 1).end(Path("out"))
+    assert StudyProgress(study(failure(0), ended(0, 3.0)), sweep(), 1).end(Path("out"))
     assert capsys.readouterr().out == "\n1 of 1 runs have a result, in out\n  run0: fid 3\n"
 
 
@@ -175,9 +182,9 @@ def test_the_best_is_the_least_or_the_greatest_of_what_was_measured() -> None:
     made = [ended(k, value) for k, value in enumerate(values)]
     stopped = ended(8, 0.5, TrialState.PRUNED, "stopped")
     trials = study(*made, stopped, failure(9)).trials
-    assert [t.value for t in best_of(trials, sweep())] == [1.0, 2.0, 3.0]
-    assert [t.value for t in best_of(trials, sweep("maximize"))] == [3.0, 2.0, 1.0]
-    assert best_of([], sweep()) == []
+    assert [t.value for t in best_trials(trials, sweep())] == [1.0, 2.0, 3.0]
+    assert [t.value for t in best_trials(trials, sweep("maximize"))] == [3.0, 2.0, 1.0]
+    assert best_trials([], sweep()) == []
 
 
 @pytest.mark.parametrize(
@@ -198,7 +205,7 @@ def test_what_became_of_a_run_is_said_with_all_that_is_known(trial: FrozenTrial,
 
 def test_a_run_goes_by_its_folder_and_before_it_has_one_by_its_place() -> None:
     waiting = optuna.create_trial(state=TrialState.WAITING, user_attrs={queue.SLOT: 3})
-    assert (name_of(ended(0, 1.0)), name_of(waiting)) == ("run0", "run 3")
+    assert (trial_name(ended(0, 1.0)), trial_name(waiting)) == ("run0", "run 3")
 
 
 @pytest.mark.parametrize(

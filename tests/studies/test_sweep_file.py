@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gan_lightning.errors import UserError
-from gan_lightning.studies.sweep_file import read, understood
+from gan_lightning.studies.sweep_file import read_sweep, understood
 
 COMMAND = ["gan", "fit", "--config", "configs/digits.yaml", "${args}"]
 
@@ -30,7 +30,7 @@ def test_a_parameter_that_stands_twice_is_refused_with_the_file_named(tmp_path: 
         "parameters:\n  a: {values: [1]}\n  b: {values: [2]}\n  a: {values: [3]}\n"
     )
     with pytest.raises(UserError, match=r"mine.yaml: a stands twice .* line 6"):
-        read(path)
+        read_sweep(path)
 
 
 lists = st.lists(st.integers() | st.text(max_size=3), min_size=1, max_size=4, unique_by=repr)
@@ -114,7 +114,7 @@ def test_mistakes_take_one_sentence(mistake: str, tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(content(**changes)))
     with pytest.raises(UserError) as caught:
-        read(path)
+        read_sweep(path)
     assert sentence in str(caught.value)
     assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
@@ -125,6 +125,6 @@ def test_other_files_are_refused(text: str, tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(UserError, match=r"mine\.yaml"):
-        read(path)
+        read_sweep(path)
     with pytest.raises(UserError, match="No such file"):
-        read(tmp_path / "absent.yaml")
+        read_sweep(tmp_path / "absent.yaml")

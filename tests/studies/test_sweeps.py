@@ -11,7 +11,7 @@ from gan_lightning.cli.sweep import samples
 from gan_lightning.studies import queue
 from gan_lightning.studies.commands import words
 from gan_lightning.studies.names import run_name
-from gan_lightning.studies.sweep_file import Sweep, read
+from gan_lightning.studies.sweep_file import Sweep, read_sweep
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.runs
@@ -53,7 +53,7 @@ RUNS = {
 
 def sweeps() -> dict[str, Sweep]:
     """Every sweep file of the project."""
-    return {path.stem: read(path) for path in sorted((ROOT / "sweeps").glob("*.yaml"))}
+    return {path.stem: read_sweep(path) for path in sorted((ROOT / "sweeps").glob("*.yaml"))}
 
 
 @pytest.fixture(autouse=True)
@@ -104,5 +104,5 @@ def test_the_first_and_the_last_run_of_every_file_parse() -> None:
 @pytest.mark.parametrize("name", RUNS)
 def test_every_run_parses(name: str) -> None:
     """As `gan sweep` looks at them before it starts any."""
-    sweep = read(ROOT / "sweeps" / f"{name}.yaml")
+    sweep = read_sweep(ROOT / "sweeps" / f"{name}.yaml")
     rehearse(words(sweep.command, values)[1:] for values in samples(sweep))

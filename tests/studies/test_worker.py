@@ -16,7 +16,7 @@ import pytest
 from optuna.trial import TrialState
 
 from gan_lightning.studies import queue, trial, worker
-from gan_lightning.studies.progress import best_of
+from gan_lightning.studies.progress import best_trials
 from gan_lightning.studies.sweep_file import Sweep
 from gan_lightning.studies.trial import Outcome, Task, Watch
 from gan_lightning.studies.worker import Job, Worker
@@ -216,7 +216,7 @@ def test_two_workers_share_a_study_whose_runs_fail_in_every_way(tmp_path: Path) 
     assert starts == {name: 2 if "killed" in name else 1 for name in names}
     states = Counter(t.user_attrs[queue.OUTCOME] for t in queue.of_study(study))
     assert states == {"finished": 4, "diverged": 2, "refused": 2}
-    assert [t.value for t in best_of(queue.of_study(study), jobs[0].sweep)] == [7.0] * 4
+    assert [t.value for t in best_trials(queue.of_study(study), jobs[0].sweep)] == [7.0] * 4
     # A study that is filled again makes those again that failed, and no other.
     queue.fill(study, jobs[0].sweep, 8)
     assert [t.user_attrs[queue.SLOT] for t in queue.of_study(study, TrialState.WAITING)] == [4, 5]

@@ -16,7 +16,7 @@ import pytest
 from gan_lightning.errors import UserError
 from gan_lightning.studies import queue, workers
 from gan_lightning.studies.folders import checkpoint_step, is_complete
-from gan_lightning.studies.sweep_file import read, understood
+from gan_lightning.studies.sweep_file import read_sweep, understood
 from gan_lightning.studies.workers import Workers
 from tests.conftest import ROOT, TINY
 from tests.studies import fake
@@ -41,7 +41,7 @@ def test_values_are_drawn_by_place_whoever_draws(method: str) -> None:
 
 
 def test_a_folder_of_other_runs_is_refused(tmp_path: Path) -> None:
-    sweep = read(ROOT / "sweeps" / "digits.yaml")
+    sweep = read_sweep(ROOT / "sweeps" / "digits.yaml")
 
     def make(*extra: str) -> Workers:
         return Workers(sweep, extra, tmp_path, None, 1, 1, False, [])
@@ -53,7 +53,7 @@ def test_a_folder_of_other_runs_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_storage_that_is_none_is_refused_without_its_password() -> None:
-    sweep = read(ROOT / "sweeps" / "digits.yaml")
+    sweep = read_sweep(ROOT / "sweeps" / "digits.yaml")
     with pytest.raises(UserError, match="storage") as caught:
         queue.opened(sweep, "nosuch://me:secret@there/db")
     assert "secret" not in str(caught.value)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gan_lightning.data.base import PREPARED, ImageData, Split
-from gan_lightning.data.preparation.resampling import centre_square, whole
+from gan_lightning.data.preparation.resampling import centre_square, uncropped
 from gan_lightning.data.preparation.source import Source
 from gan_lightning.errors import UserError
 from gan_lightning.image_files import SUFFIXES, as_bytes, image_files, read
@@ -96,7 +96,7 @@ class folder(ImageData):
     def source(self, split: Split) -> Source:
         """Lists the images and numbers their classes, those held out like those for training."""
         channels, size, _ = self.image_shape
-        square = centre_square if self.fit == "crop" else whole
+        square = centre_square if self.fit == "crop" else uncropped
         reader = partial(read_image, channels=channels, size=size, square=square)
         files, top = self.files(split), self._top(split)
         classes = sorted(set(_class_names(self.files("train"), self.root) or []))

@@ -39,7 +39,7 @@ Bad = dict[int, tuple[str, str]]
 
 
 @dataclass(frozen=True)
-class Block:
+class ReadBlock:
     """What was read of some images.
 
     Attributes:
@@ -53,7 +53,7 @@ class Block:
     bad: Bad
 
 
-class Blocks(Dataset[Block]):
+class ReadBlocks(Dataset[ReadBlock]):
     """The blocks of a source; an image of another shape than it should have is a bad one.
 
     Args:
@@ -65,7 +65,7 @@ class Blocks(Dataset[Block]):
         self.source = source
         self.shape = tuple(shape)
 
-    def __getitem__(self, items: range) -> Block:
+    def __getitem__(self, items: range) -> ReadBlock:
         """Reads the images of these numbers."""
         images = np.empty((len(items), *self.shape), np.uint8)
         bad: Bad = {}
@@ -74,7 +74,7 @@ class Blocks(Dataset[Block]):
                 images[number - items.start - len(bad)] = self._read(number)
             except BadImage as error:
                 bad[number] = (error.name, error.problem)
-        return Block(items, images[: len(items) - len(bad)], bad)
+        return ReadBlock(items, images[: len(items) - len(bad)], bad)
 
     def _read(self, number: int) -> NDArray[np.uint8]:
         item = self.source.items[number]
@@ -90,7 +90,9 @@ class Blocks(Dataset[Block]):
         return image
 
 
-def read_in_order(blocks: Blocks, ranges: Sequence[range], processes: int) -> Generator[Block]:
+def read_in_order(
+    blocks: ReadBlocks, ranges: Sequence[range], processes: int
+) -> Generator[ReadBlock]:
     """Reads blocks, several at once where that pays, and yields them in order.
 
     Args:
@@ -101,7 +103,7 @@ def read_in_order(blocks: Blocks, ranges: Sequence[range], processes: int) -> Ge
     workers = 0 if processes == 1 or len(ranges) <= FEW_BLOCKS else processes
     with warnings.catch_warnings():  # of more workers than cores: the user has said how many
         warnings.filterwarnings("ignore", "This DataLoader will create")
-        reading: Iterator[Block] = iter(
+        reading: Iterator[ReadBlock] = iter(
             DataLoader(
                 blocks,
                 sampler=ranges,

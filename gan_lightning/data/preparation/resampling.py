@@ -14,7 +14,7 @@ def centre_square(image: Image.Image) -> Image.Image:
     return image.crop((left, top, left + side, top + side))
 
 
-def whole(image: Image.Image) -> Image.Image:
+def uncropped(image: Image.Image) -> Image.Image:
     """Returns the image as it is."""
     return image
 

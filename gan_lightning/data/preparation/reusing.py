@@ -20,7 +20,7 @@ from gan_lightning.files import sha256
 
 
 @dataclass(frozen=True)
-class Row:
+class OldRow:
     """An image's place in an older array.
 
     Attributes:
@@ -49,7 +49,7 @@ def reusing(source: Source, states: NDArray[np.uint64], old: Path, plan: Manifes
     if not rows:
         return source
     items = [
-        Row(old / IMAGES, rows[state]) if state in rows else item
+        OldRow(old / IMAGES, rows[state]) if state in rows else item
         for item, state in zip(source.items, states.tolist(), strict=True)
     ]
     return replace(source, items=items, read=TakeOrRead(source.read))
@@ -85,7 +85,7 @@ class TakeOrRead:
 
     def __call__(self, item: object) -> NDArray[np.uint8]:
         """Returns the prepared image, uint8 ``(H, W, C)``."""
-        if not isinstance(item, Row):
+        if not isinstance(item, OldRow):
             return self.read(item)
         images: NDArray[np.uint8] = np.load(item.array, mmap_mode="r")
         image: NDArray[np.uint8] = images[item.number]

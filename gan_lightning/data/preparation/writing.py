@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from gan_lightning.data.preparation.progress import progress
 from gan_lightning.data.preparation.reading import (
     Bad,
-    Block,
-    Blocks,
+    ReadBlock,
+    ReadBlocks,
     killed_workers_explained,
     read_in_order,
 )
@@ -63,7 +63,7 @@ class Mark:
         """Number of images in the array."""
         return self.items - len(self.bad)
 
-    def after(self, block: Block) -> Mark:
+    def after(self, block: ReadBlock) -> Mark:
         """Returns the mark behind one more block."""
         return Mark(block.items.stop, {**self.bad, **block.bad} if block.bad else self.bad)
 
@@ -182,7 +182,7 @@ class Part:
         if not skip_bad:
             _refuse(self.mark.bad)
         title = f"{self.plan.dataset} {self.plan.split}"
-        blocks = Blocks(source, self.plan.shape[1:])
+        blocks = ReadBlocks(source, self.plan.shape[1:])
         with (
             self.images.open("r+b") as file,
             progress(title, self.count, self.mark.items) as advance,

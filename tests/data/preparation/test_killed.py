@@ -22,7 +22,7 @@ import pytest
 from tqdm import tqdm
 
 from gan_lightning.data import folder, prepare, verify
-from gan_lightning.data.preparation.reading import Block, Blocks
+from gan_lightning.data.preparation.reading import ReadBlock, ReadBlocks
 from gan_lightning.errors import UserError
 from tests.data import formats
 
@@ -147,16 +147,16 @@ def test_killed_again_and_again_at_random_moments(root: Path) -> None:
 
 def test_what_was_done_is_not_done_again(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that dies in its fourth block leaves three that the next one keeps."""
-    get = Blocks.__getitem__
+    get = ReadBlocks.__getitem__
     read: list[int] = []
 
-    def counted(self: Blocks, items: range) -> Block:
+    def counted(self: ReadBlocks, items: range) -> ReadBlock:
         if len(read) == 3:
             raise KeyboardInterrupt
         read.append(items.start)
         return get(self, items)
 
-    monkeypatch.setattr(Blocks, "__getitem__", counted)
+    monkeypatch.setattr(ReadBlocks, "__getitem__", counted)
     with pytest.raises(KeyboardInterrupt, match=r"What is done is kept in .*: run again"):
         prepare(data(root, "x"), processes=1)
     first, read[:] = list(read), [-1] * 4

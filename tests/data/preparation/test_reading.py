@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from gan_lightning.data import stl10
-from gan_lightning.data.preparation.reading import Blocks, available_cores, read_in_order
+from gan_lightning.data.preparation.reading import ReadBlocks, available_cores, read_in_order
 from gan_lightning.data.preparation.source import Source
 from tests.data import formats
 
@@ -29,7 +29,7 @@ def numbered(item: int) -> formats.Pixels:
 @pytest.mark.parametrize("processes", [1, 3])
 def test_blocks_come_in_order(processes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gan_lightning.data.preparation.reading.FEW_BLOCKS", 0)
-    blocks = Blocks(Source(range(COUNT), numbered), (2, 2, 1))
+    blocks = ReadBlocks(Source(range(COUNT), numbered), (2, 2, 1))
     ranges = [range(start, start + 2) for start in range(0, COUNT, 2)]
     before = torch.get_rng_state()
     read = list(read_in_order(blocks, ranges, processes))
@@ -45,7 +45,7 @@ def test_a_source_can_be_sent_to_other_processes(
     formats.write_stl10(tmp_path, monkeypatch)
     attached = stl10(root=str(tmp_path))
     attached.trainer = lambda: None  # type: ignore[assignment]  # cannot be sent
-    blocks = Blocks(attached.source("train"), (48, 48, 3))
+    blocks = ReadBlocks(attached.source("train"), (48, 48, 3))
     sent = pickle.loads(pickle.dumps(blocks))
     np.testing.assert_array_equal(sent[range(3)].images, blocks[range(3)].images)
 
@@ -61,7 +61,7 @@ def test_a_source_can_be_sent_to_other_processes(
 )
 def test_what_is_no_image_is_a_bad_one(image: object, found: str) -> None:
     # Ignored: what the reader returns is what this is about.
-    blocks = Blocks(Source(["name"], lambda _: image), (2, 2, 1))  # type: ignore[arg-type,return-value]
+    blocks = ReadBlocks(Source(["name"], lambda _: image), (2, 2, 1))  # type: ignore[arg-type,return-value]
     block = blocks[range(1)]
     assert block.images.shape == (0, 2, 2, 1)
     name, problem = block.bad[0]
@@ -70,7 +70,7 @@ def test_what_is_no_image_is_a_bad_one(image: object, found: str) -> None:
 
 
 def test_a_reader_that_meets_no_file_names_the_image() -> None:
-    blocks = Blocks(Source([Path("/nowhere.png")], lambda path: path.read_bytes()), (2, 2, 1))
+    blocks = ReadBlocks(Source([Path("/nowhere.png")], lambda path: path.read_bytes()), (2, 2, 1))
     assert blocks[range(1)].bad == {
         0: ("/nowhere.png", "cannot be read (No such file or directory)")
     }

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gan_lightning.competitors import Recipe, competitors
+from gan_lightning.building import NetworkRecipe, build_networks
 from gan_lightning.errors import UserError
 from gan_lightning.initialization import lecun, orthogonal
 from gan_lightning.losses import Objective, auxiliary, hinge
@@ -27,21 +27,21 @@ from gan_lightning.penalties import Penalty, gradient_penalty, orthonormal
 from tests.conftest import same
 
 SHAPE = (1, 8, 8)
-PLAIN = Recipe(partial(CNNGenerator, latent_dim=3, width=2), None, none())
-JUDGE = Recipe(partial(CNNDiscriminator, width=2), None, none())
-OF_CLASSES = Recipe(partial(ConditionalCNNGenerator, latent_dim=3, width=2), None, none())
+PLAIN = NetworkRecipe(partial(CNNGenerator, latent_dim=3, width=2), None, none())
+JUDGE = NetworkRecipe(partial(CNNDiscriminator, width=2), None, none())
+OF_CLASSES = NetworkRecipe(partial(ConditionalCNNGenerator, latent_dim=3, width=2), None, none())
 
 
 def made(
-    generator: Recipe[Any] = PLAIN,
-    discriminator: Recipe[Any] = JUDGE,
+    generator: NetworkRecipe[Any] = PLAIN,
+    discriminator: NetworkRecipe[Any] = JUDGE,
     classes: int | None = None,
     objective: Objective = hinge(),
     penalties: Sequence[Penalty] = (),
 ) -> tuple[Generator, nn.Module]:
     """Both, from the same random numbers."""
     torch.manual_seed(0)
-    return competitors(SHAPE, classes, generator, discriminator, objective, penalties)
+    return build_networks(SHAPE, classes, generator, discriminator, objective, penalties)
 
 
 def weights(network: nn.Module) -> dict[str, Any]:
@@ -104,7 +104,7 @@ class Noisy(CNNDiscriminator):
 
 def test_finding_out_whether_they_fit_leaves_no_trace() -> None:
     """It is a pass on zeros: no running statistic moves, and no random number is gone."""
-    judge = Recipe[nn.Module](partial(Noisy, width=2), None, none())
+    judge = NetworkRecipe[nn.Module](partial(Noisy, width=2), None, none())
     made(discriminator=judge)
     after = torch.get_rng_state()
     torch.manual_seed(0)
@@ -119,7 +119,7 @@ def test_finding_out_whether_they_fit_leaves_no_trace() -> None:
 
 
 def test_classes_reach_both() -> None:
-    judge = Recipe(partial(ProjectionCNNDiscriminator, width=2), None, sn())
+    judge = NetworkRecipe(partial(ProjectionCNNDiscriminator, width=2), None, sn())
     G, D = made(OF_CLASSES, judge, 4)
     assert G.num_classes == D.num_classes == 4
     with pytest.raises(UserError, match=r"^generator ConditionalCNNGenerator takes 4 classes, but"):
@@ -131,7 +131,7 @@ def test_classes_reach_both() -> None:
 @pytest.mark.parametrize("network", ["generator", "discriminator"])
 def test_what_cannot_be_made_is_an_argument_of_its_maker(network: str) -> None:
     kind: Any = {"generator": CNNGenerator, "discriminator": CNNDiscriminator}[network]
-    wrong: Any = {network: Recipe(partial(kind, width=0), None, none())}
+    wrong: Any = {network: NetworkRecipe(partial(kind, width=0), None, none())}
     with pytest.raises(UserError, match=rf"^{network}\.width must be >= 1, got 0$"):
         made(**wrong)
 
@@ -139,7 +139,7 @@ def test_what_cannot_be_made_is_an_argument_of_its_maker(network: str) -> None:
 def test_an_objective_that_does_not_understand_is_refused() -> None:
     with pytest.raises(UserError, match=r"^objective auxiliary does not understand"):
         made(objective=auxiliary())
-    judge = Recipe(partial(AuxiliaryCNNDiscriminator, width=2), None, none())
+    judge = NetworkRecipe(partial(AuxiliaryCNNDiscriminator, width=2), None, none())
     with pytest.raises(UserError, match=r"^objective hinge does not understand .* Auxiliary"):
         made(OF_CLASSES, judge, 3)
     made(OF_CLASSES, judge, 3, auxiliary())

@@ -13,7 +13,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.images import with_weights
 from gan_lightning.networks import CNNDiscriminator, DecoderGenerator
 from gan_lightning.normalization import Normalization, bn, frobenius, ln, normalize_, wn
-from gan_lightning.normalization.outputs import Followed
+from gan_lightning.normalization.output_norms import Followed
 from gan_lightning.players import couples_images, declares_coupling
 from tests.normalization.made import SHAPE, discriminator, ids
 

@@ -16,7 +16,7 @@ from gan_lightning.normalization import (
     wn,
 )
 from gan_lightning.normalization.shared import shared_weights
-from gan_lightning.normalization.unit import Unit, Units, gains, unit_pairs
+from gan_lightning.normalization.weight_norms import Unit, Units, gains, unit_pairs
 from tests.normalization.made import (
     LAYERS,
     ids,

@@ -22,7 +22,7 @@ from gan_lightning.players import declares_coupling
 Network = TypeVar("Network", bound=nn.Module)
 
 
-class Recipe(NamedTuple, Generic[Network]):
+class NetworkRecipe(NamedTuple, Generic[Network]):
     """How one of the networks is made.
 
     Attributes:
@@ -36,11 +36,11 @@ class Recipe(NamedTuple, Generic[Network]):
     norm: Norm
 
 
-def competitors(
+def build_networks(
     image_shape: ImageShape,
     num_classes: int | None,
-    for_generator: Recipe[Generator],
-    for_discriminator: Recipe[nn.Module],
+    for_generator: NetworkRecipe[Generator],
+    for_discriminator: NetworkRecipe[nn.Module],
     objective: Objective,
     penalties: Sequence[Penalty],
 ) -> tuple[Generator, nn.Module]:
