@@ -14,7 +14,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.jsonargparse_private import actions, type_of
 from gan_lightning.trust import explain_refusal
 
-_KEY = re.compile(r'Parser key "([^"]+)"(?: element \d+)?:\s*')
+_KEY = re.compile(r'Parser key "([^"]+)":\s*')
 
 
 def in_one_sentence(parser: jsonargparse.ArgumentParser, message: str) -> UserError:
