@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from gan_lightning.analysis.layers import layers_of
-from gan_lightning.analysis.rescaling import folded, rescaling_study, spectral_norm
+from gan_lightning.analysis.rescaling import SPREAD, folded, rescaling_study, spectral_norm
 from gan_lightning.errors import UserError
 from gan_lightning.networks import CNNDiscriminator
 from gan_lightning.normalization import none, normalize_, sn_conv
@@ -51,6 +51,19 @@ def test_the_geometric_mean_is_the_one_wanted() -> None:
     made = [factor * norm for factor, norm in zip(factors, norms, strict=True)]
     assert math.prod(made) == pytest.approx(1.75**2)
     assert made[0] != pytest.approx(made[1])
+
+
+def test_factors_are_a_function_of_the_seed() -> None:
+    """Of two numbers whose norms have mean 1: the ratio of both is that of two normal draws."""
+    network = nn.Sequential(nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False))
+    for weight in network.parameters():
+        nn.init.ones_(weight)
+    for seed in (3, 4, 3):
+        rows = rescaling_study(network, torch.tensor([[2.0]]), draws=3, seed=seed)
+        rng = np.random.default_rng(seed)
+        logs = [rng.normal(0.0, SPREAD, 2) for _ in range(3)]
+        found = [math.log(row.spectral) for row in rows]
+        np.testing.assert_allclose(found, [first - second for first, second in logs])
 
 
 def test_what_is_studied_is_a_copy_with_the_used_weights() -> None:

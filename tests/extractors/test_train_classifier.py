@@ -14,9 +14,12 @@ from gan_lightning.data import digits as digits_data
 from gan_lightning.data.base import Split
 from gan_lightning.data.prepared import Prepared
 from gan_lightning.errors import UserError
-from gan_lightning.extractors.classifier import classifier
+from gan_lightning.extractors import train_classifier
+from gan_lightning.extractors.classifier import ResidualClassifier, classifier
 from gan_lightning.extractors.digits import IMAGE_SHAPE
 from gan_lightning.extractors.train_classifier import train_extractor
+from gan_lightning.streams import stream
+from tests.conftest import same
 from tests.extractors.made import metadata
 
 
@@ -33,6 +36,28 @@ def test_training_saves_what_it_measured_and_is_reproducible(tmp_path: Path) -> 
     assert extractor.name == results[0]["name"] == "digits_classifier"
     assert extractor.accuracy == pytest.approx(results[0]["accuracy"], abs=1e-6)
     assert extractor.image_shape == IMAGE_SHAPE
+
+
+@pytest.mark.parametrize("seed", [0, 5])
+def test_weights_and_held_out_images_are_of_the_seed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """And the batches: the recipe has it, too."""
+    given: list[Any] = []
+    monkeypatch.setattr(train_classifier, "fit", lambda *arguments: given.extend(arguments))
+    out = str(tmp_path / "x.safetensors")
+    train_extractor(digits_data(), out, steps=1, width=1, held_out=0.25, seed=seed)
+    network, _, _, rows, recipe, *_ = given
+    order = stream(seed, "extractor split", 0).permutation(1797)
+    np.testing.assert_array_equal(rows, order[round(0.25 * 1797) :])
+    torch.manual_seed(seed)
+    assert same(network.state_dict(), ResidualClassifier(IMAGE_SHAPE, 10, 1).state_dict())
+    assert recipe.seed == seed
+
+
+def test_a_seed_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"^seed -1 is not allowed"):
+        train_extractor(digits_data(), str(tmp_path / "x.safetensors"), steps=1, seed=-1)
 
 
 class labelled_test(digits_data):

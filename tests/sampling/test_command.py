@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from gan_lightning import GAN, cli
+from gan_lightning.errors import UserError
 from gan_lightning.images import latents_at, pixels_of
 from gan_lightning.sampling.command import sample
 from gan_lightning.sampling.interpolation import between
@@ -58,6 +59,12 @@ def test_each_file_holds_what_it_says(run: Path, tmp_path: Path) -> None:
     assert torch.equal(rows[1][0], wanted[2])
     save_grid(torch.cat(rows), tmp_path / "rows.png", 3)
     assert (out / "interpolations.png").read_bytes() == (tmp_path / "rows.png").read_bytes()
+
+
+def test_a_seed_that_is_none_is_refused(tmp_path: Path) -> None:
+    """Before a run is looked for."""
+    with pytest.raises(UserError, match=r"^seed -1 is not allowed"):
+        sample(str(tmp_path / "out"), ckpt="last", run=str(tmp_path / "nowhere"), seed=-1)
 
 
 def test_classes_and_the_moving_average(run: Path, tmp_path: Path) -> None:

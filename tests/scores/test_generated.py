@@ -13,6 +13,7 @@ from gan_lightning.images import generate, to_uint8
 from gan_lightning.networks import CNNGenerator, ConditionalCNNGenerator
 from gan_lightning.normalization import normalize_, sn, spectral_pairs
 from gan_lightning.scores.generated import GeneratedImages
+from gan_lightning.streams import stream
 from tests.scores.processes import TinyGenerator
 from tests.scores.small import SHAPE
 
@@ -74,6 +75,8 @@ def test_all_classes_come_equally_often_and_each_image_is_of_its_own(count: int)
             parameter.normal_()
     source = GeneratedImages(generator, count, seed=1)
     assert source.labels is not None
+    rounds = [stream(1, "classes", r).permutation(3) for r in range(4)]
+    assert source.labels.tolist() == np.concatenate(rounds)[:count].tolist()
     assert source.labels.shape == (count,)
     often = np.bincount(source.labels, minlength=3)
     assert often.max() - often.min() <= 1

@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Barrier
 from typing import TypeVar
 
+import optuna
 import pytest
 from optuna.trial import TrialState
 
@@ -32,6 +33,27 @@ def grid(runs: int) -> Sweep:
         "parameters": {"seed": {"values": list(range(runs))}},
     }
     return understood(content, "x")
+
+
+@pytest.mark.parametrize("method", ["random", "bayes"])
+def test_values_are_a_function_of_the_sweep_and_the_place_in_its_queue(method: str) -> None:
+    """Whoever draws them; another place or another sweep draws others."""
+    content = {
+        "command": ["gan", "fit", "${args}"],
+        "method": method,
+        "metric": {"name": "fid", "goal": "minimize"},
+        "parameters": {"lr": {"min": 0.0, "max": 1.0}},
+    }
+
+    def drawn(name: str, slot: int) -> list[float]:
+        study = optuna.create_study(sampler=queue.sampler(understood(content, name), slot))
+        trial = study.ask()
+        return [trial.suggest_float(f"x{k}", 0, 1) for k in range(3)]
+
+    places = [("a", 0), ("a", 1), ("b", 0)]
+    first = [drawn(*place) for place in places]
+    assert first == [drawn(*place) for place in places]
+    assert len({value for values in first for value in values}) == 9
 
 
 def together(work: Callable[[], T]) -> list[T]:
