@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from gan_lightning.errors import UserError
 from gan_lightning.normalization import LAYERS
 from gan_lightning.normalization.operators import CONVOLUTIONS, DECONVOLUTIONS
+from gan_lightning.normalization.shared import parameter_of
 
 
 class Initialization(ABC):
@@ -50,10 +51,15 @@ class Initialization(ABC):
 
     @torch.no_grad()
     def __call__(self, layer: nn.Module) -> None:
-        """Fills the weight of one layer of `LAYERS` and zeroes its bias, in place."""
+        """Fills the weight of one layer of `LAYERS` and zeroes its bias, in place.
+
+        Raises:
+            UserError: The weight is a function of several parameters.
+        """
         assert isinstance(layer, LAYERS)
-        self.draw_(layer, layer.weight)
-        layer.weight.mul_(self.scale)
+        weight = parameter_of(layer)  # `layer.weight` of a network with norms of its own passes
+        self.draw_(layer, weight)
+        weight.mul_(self.scale)
         bias = getattr(layer, "bias", None)
         if bias is not None:
             bias.zero_()

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
+from torch.nn.utils import parametrizations
+from torch.nn.utils.parametrize import is_parametrized
 
 from gan_lightning import GAN
 from gan_lightning.errors import UserError
@@ -153,7 +154,7 @@ def test_it_comes_before_normalization() -> None:
     layers = [m for m in gan.discriminator.modules() if isinstance(m, nn.Conv2d)]
     assert len(layers) == 7
     for layer in layers:
-        assert parametrize.is_parametrized(layer)
+        assert is_parametrized(layer)
         values = torch.linalg.svdvals(parameter_of(layer).detach().flatten(1))
         torch.testing.assert_close(values, torch.full_like(values, 3.0))
         assert float(torch.linalg.svdvals(layer.weight.detach().flatten(1))[0]) < 2.4
@@ -186,3 +187,21 @@ def test_the_command_line_names_its_options(parsed: Gan) -> None:
         )
     with pytest.raises(UserError, match=r"kaiming, lecun, orthogonal, xavier"):
         parsed("--model.initialization=he")
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_layer_with_a_norm_of_its_own_is_drawn_as_one_without(name: str) -> None:
+    """What torch's norms make of the parameter is their affair."""
+    make, _, _ = LAYERS[name]
+    plain, normed = make(), parametrizations.spectral_norm(make())
+    for layer in (plain, normed):
+        torch.manual_seed(5)
+        initialize_(layer, kaiming(1.7))
+    assert torch.equal(parameter_of(normed), parameter_of(plain))
+    assert is_parametrized(normed, "weight")
+
+
+def test_a_weight_of_several_parameters_is_refused() -> None:
+    layer = parametrizations.weight_norm(nn.Linear(3, 2))
+    with pytest.raises(UserError, match="the weight of a Linear is made of several"):
+        initialize_(layer, lecun())

@@ -18,6 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList, is_parametrized
 
+from gan_lightning.errors import UserError
+
 
 class SharedWeight(nn.Module, ABC):
     """A parametrization whose value all passes of one version of the weight share.
@@ -138,9 +140,21 @@ def shared_weights(network: nn.Module) -> list[tuple[SharedWeight, Tensor]]:
 
 
 def parameter_of(layer: nn.Module) -> Tensor:
-    """The parameter that a layer's weight is, or is a function of."""
+    """The parameter that a layer's weight is, or is a function of.
+
+    Raises:
+        UserError: It is a function of several, as under torch's ``weight_norm``.
+    """
     parametrized = is_parametrized(layer, "weight")
     # Ignored below: a ModuleDict where it is parametrized.
     own: Any = layer.parametrizations.weight if parametrized else layer  # type: ignore[union-attr]
-    weight: Tensor = own.original if parametrized else own.weight
+    name = "original" if parametrized else "weight"
+    if not hasattr(own, name):
+        kind = type(layer).__name__.removeprefix("Parametrized")
+        raise UserError(
+            f"the weight of a {kind} is made of several parameters, of which none can be drawn, "
+            "bounded or penalized in its place; take a norm of this project, such as wn, or no "
+            "initialization, clip and orthonormal"
+        )
+    weight: Tensor = getattr(own, name)
     return weight
