@@ -88,7 +88,8 @@ def main() -> None:
         "modules": modules,
     }
     out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
-    print(f"{seen} of {tried} mutants seen, {100 * result['share']:.1f} %")
+    share = f"{100 * result['share']:.1f} %"
+    print(f"{seen} of the {tried} mutants tried are seen, {share}; there are {result['mutants']}")
 
 
 if __name__ == "__main__":
