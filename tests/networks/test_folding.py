@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import onnxruntime
 import pytest
 import torch
 import torch.nn.functional as F
@@ -350,6 +349,8 @@ def test_folds_compile_as_one_graph() -> None:
 @pytest.mark.filterwarnings("ignore")  # the exporter's own
 def test_folds_export_to_onnx(tmp_path: Path) -> None:
     """Which ignores options that it does not know, without a word."""
+    import onnxruntime  # here: a forked process, such as mutmut's, cannot end with it loaded
+
     for make, example in NETWORKS.values():
         network = normalize_(make().float(), sn(), *example).eval()
         inputs = tuple(torch.randn_like(x) if x.is_floating_point() else x for x in example)
