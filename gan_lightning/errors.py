@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -123,6 +122,8 @@ def require_in_code(library: str, names: Mapping[Callable[..., object], Sequence
     Raises:
         ImportError: One does not.
     """
+    import inspect  # takes longer than all else that `gan --help` imports
+
     for function, wanted in names.items():
         code = inspect.unwrap(function).__code__
         for name in wanted:
