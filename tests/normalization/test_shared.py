@@ -8,8 +8,9 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
+from torch.nn.utils import parametrizations, parametrize
 
+from gan_lightning.errors import UserError
 from gan_lightning.normalization import (
     Normalization,
     bsn,
@@ -252,3 +253,14 @@ def test_within_autocast_norms_are_taken_without_it() -> None:
             assert (x @ x).dtype == torch.bfloat16  # that of another device stays
     with without_autocast(x):
         assert (x @ x).dtype == torch.float32
+
+
+def test_the_parameter_of_a_weight_made_of_several_is_asked_for_in_vain() -> None:
+    layer = parametrizations.weight_norm(nn.Linear(3, 2))
+    with pytest.raises(UserError) as caught:
+        parameter_of(layer)
+    assert str(caught.value) == (
+        "the weight of a Linear is made of several parameters, of which none can be drawn, bounded "
+        "or penalized in its place; take a norm of this project, such as wn, or no initialization, "
+        "clip and orthonormal"
+    )
