@@ -90,10 +90,13 @@ def interleaved(
 def machine() -> dict[str, str]:
     """What was measured on."""
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
+    can = torch.cpu.get_capabilities()
+    halves = [name for name in ("amx_bf16", "avx512_bf16") if can.get(name)]
     return {
         "processor": platform.machine(),
         "cores": str(len(os.sched_getaffinity(0))),
         "threads": str(torch.get_num_threads()),
+        "bf16 instructions": ", ".join(halves) or "none",
         "gpu": gpu,
         "python": platform.python_version(),
         "torch": torch.__version__,
