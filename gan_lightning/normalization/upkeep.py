@@ -21,17 +21,17 @@ class Upkeep:
     def __init__(self, network: nn.Module) -> None:
         self._spectral = PowerIteration(spectral_pairs(network))
         self._units = Units(unit_pairs(network))
-        self._projected: list[tuple[Projection, nn.Module]] = [
-            (projection, layer)
+        # What is trained is bounded, not what a parametrization (a gain over it) makes of it.
+        self._projected = [
+            (projection, parameter_of(layer))
             for layer in network.modules()
             if isinstance(projection := getattr(layer, "projection", None), Projection)
         ]
 
     def renew_(self) -> None:
         """Projects weights, and forms the normalized ones after one power iteration each."""
-        for projection, layer in self._projected:
-            # What is trained is bounded, not what a parametrization (a gain over it) makes of it.
-            projection.project_(parameter_of(layer))
+        for projection, weight in self._projected:
+            projection.project_(weight)
         self._spectral.iterate_()
         self._units.refresh_()
 
