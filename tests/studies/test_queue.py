@@ -35,18 +35,39 @@ def grid(runs: int) -> Sweep:
     return understood(content, "x")
 
 
-@pytest.mark.parametrize("method", ["random", "bayes"])
-def test_values_are_a_function_of_the_sweep_and_the_place_in_its_queue(method: str) -> None:
-    """Whoever draws them; another place or another sweep draws others."""
+def drawn_sweep(name: str, method: str) -> Sweep:
+    """One whose values are drawn."""
     content = {
         "command": ["gan", "fit", "${args}"],
         "method": method,
         "metric": {"name": "fid", "goal": "minimize"},
-        "parameters": {"lr": {"min": 0.0, "max": 1.0}},
+        "parameters": {"lr": {"min": 0.0, "max": 1.0}, "norm": {"values": ["a", "b"]}},
     }
+    return understood(content, name)
+
+
+@pytest.mark.parametrize("method", ["random", "bayes"])
+def test_values_are_drawn_by_place_whoever_draws(method: str) -> None:
+    sweep = drawn_sweep("x", method)
+    values = list(queue.all_values(sweep, 20))
+    assert values == list(queue.all_values(sweep, 20))
+    assert len({v["lr"] for v in values}) == 20
+    assert {v["norm"] for v in values} == {"a", "b"}
+
+
+def test_a_storage_that_is_none_is_refused_without_its_password() -> None:
+    sweep = drawn_sweep("x", "random")
+    with pytest.raises(UserError, match="storage") as caught:
+        queue.opened(sweep, "nosuch://me:secret@there/db")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("method", ["random", "bayes"])
+def test_values_are_a_function_of_the_sweep_and_the_place_in_its_queue(method: str) -> None:
+    """Whoever draws them; another place or another sweep draws others."""
 
     def drawn(name: str, slot: int) -> list[float]:
-        study = optuna.create_study(sampler=queue.sampler(understood(content, name), slot))
+        study = optuna.create_study(sampler=queue.sampler(drawn_sweep(name, method), slot))
         trial = study.ask()
         return [trial.suggest_float(f"x{k}", 0, 1) for k in range(3)]
 

@@ -14,30 +14,15 @@ from pathlib import Path
 import pytest
 
 from gan_lightning.errors import UserError
-from gan_lightning.studies import queue, workers
+from gan_lightning.studies import workers
 from gan_lightning.studies.folders import checkpoint_step, is_complete
-from gan_lightning.studies.sweep_file import read_sweep, understood
+from gan_lightning.studies.sweep_file import read_sweep
 from gan_lightning.studies.workers import Workers
 from tests.conftest import ROOT, TINY
 from tests.studies import fake
 from tests.studies.processes import running, until
 
 pytestmark = pytest.mark.runs
-
-
-@pytest.mark.parametrize("method", ["random", "bayes"])
-def test_values_are_drawn_by_place_whoever_draws(method: str) -> None:
-    content = {
-        "command": ["gan", "fit", "${args}"],
-        "method": method,
-        "metric": {"name": "fid", "goal": "minimize"},
-        "parameters": {"lr": {"min": 0.0, "max": 1.0}, "norm": {"values": ["a", "b"]}},
-    }
-    sweep = understood(content, "x")
-    values = list(queue.all_values(sweep, 20))
-    assert values == list(queue.all_values(sweep, 20))
-    assert len({v["lr"] for v in values}) == 20
-    assert {v["norm"] for v in values} == {"a", "b"}
 
 
 def test_a_folder_of_other_runs_is_refused(tmp_path: Path) -> None:
@@ -50,13 +35,6 @@ def test_a_folder_of_other_runs_is_refused(tmp_path: Path) -> None:
     make()._claim_folder()
     with pytest.raises(UserError, match="choose another folder"):
         make("--trainer.max_steps=3")._claim_folder()
-
-
-def test_a_storage_that_is_none_is_refused_without_its_password() -> None:
-    sweep = read_sweep(ROOT / "sweeps" / "digits.yaml")
-    with pytest.raises(UserError, match="storage") as caught:
-        queue.opened(sweep, "nosuch://me:secret@there/db")
-    assert "secret" not in str(caught.value)
 
 
 # ------------------------------------------------------------------------------------- end to end
